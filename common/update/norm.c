@@ -1,0 +1,61 @@
+/* The kernels that touch every value; compiled with -O3 so that lanes become vectors. */
+#include "common/update/update.h"
+
+#include <string.h>
+
+#include "common/base/vectorise.h"
+
+static inline float load_f32(const uint8_t *from) {
+    float value;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(&value, from, sizeof value);
+#else
+    uint32_t bits = trib_load_u32(from);
+    memcpy(&value, &bits, sizeof value);
+#endif
+    return value;
+}
+
+TRIB_CLONES
+void trib_norm_add_f32(trib_norm *norm, const uint8_t *values, uint32_t count) {
+    double lanes[TRIB_NORM_LANES];
+    memcpy(lanes, norm->lanes, sizeof lanes);
+    uint32_t i = 0;
+    for (; i + TRIB_NORM_LANES <= count; i += TRIB_NORM_LANES) {
+        for (uint32_t lane = 0; lane < TRIB_NORM_LANES; lane++) {
+            double x = (double)load_f32(values + 4 * (size_t)(i + lane));
+            lanes[lane] += x * x;
+        }
+    }
+    for (uint32_t lane = 0; i < count; i++, lane++) {
+        double x = (double)load_f32(values + 4 * (size_t)i);
+        lanes[lane] += x * x;
+    }
+    memcpy(norm->lanes, lanes, sizeof lanes);
+}
+
+TRIB_CLONES
+void trib_norm_add_i8(trib_norm *norm, const uint8_t *values, uint32_t count, double scale) {
+    double lanes[TRIB_NORM_LANES];
+    memcpy(lanes, norm->lanes, sizeof lanes);
+    uint32_t i = 0;
+    for (; i + TRIB_NORM_LANES <= count; i += TRIB_NORM_LANES) {
+        for (uint32_t lane = 0; lane < TRIB_NORM_LANES; lane++) {
+            double x = (double)(int8_t)values[i + lane] * scale;
+            lanes[lane] += x * x;
+        }
+    }
+    for (uint32_t lane = 0; i < count; i++, lane++) {
+        double x = (double)(int8_t)values[i] * scale;
+        lanes[lane] += x * x;
+    }
+    memcpy(norm->lanes, lanes, sizeof lanes);
+}
+
+double trib_norm_squared(const trib_norm *norm) {
+    double sum = 0;
+    for (int lane = 0; lane < TRIB_NORM_LANES; lane++) {
+        sum += norm->lanes[lane];
+    }
+    return sum;
+}
