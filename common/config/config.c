@@ -8,7 +8,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "common/base/heap.h"
+#include "common/base/file.h"
 
 typedef struct place {
     int parent;      /* 0: the root */
@@ -163,18 +163,9 @@ trib_status trib_config_parse(const char *name, trib_bytes text, trib_config **r
 }
 
 trib_status trib_config_load(const char *path, trib_config **ret_config) {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return TRIB_FAIL(TRIB_E_NOT_FOUND, "%s: %s", path, strerror(errno));
-    }
-    TRIB_SCOPED(trib_free_scoped) uint8_t *text = trib_allocate(TRIB_CONFIG_MAX_BYTES + 1, 1);
-    size_t size = text == NULL ? 0 : fread(text, 1, TRIB_CONFIG_MAX_BYTES + 1, file);
-    bool failed = ferror(file) != 0;
-    (void)fclose(file);
-    if (text == NULL || failed) {
-        return TRIB_FAIL(TRIB_E_IO, "%s: cannot be read", path);
-    }
-    return trib_config_parse(path, trib_bytes_of(text, size), ret_config);
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = TRIB_CONFIG_MAX_BYTES};
+    TRIB_TRY(trib_file_read(path, &text));
+    return trib_config_parse(path, trib_buffer_view(&text), ret_config);
 }
 
 void trib_config_destroy(trib_config *config) {

@@ -1,4 +1,5 @@
-/* The kernels that touch every value; compiled with -O3 so that lanes become vectors. */
+/* The kernels that touch every value; compiled with -O3 so that lanes become vectors.
+ * Clones are static: clang gives them other symbols. */
 #include "common/update/update.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ static inline float load_f32(const uint8_t *from) {
 }
 
 TRIB_CLONES
-void trib_norm_add_f32(trib_norm *norm, const uint8_t *values, uint32_t count) {
+static void add_f32(trib_norm *norm, const uint8_t *values, uint32_t count) {
     double lanes[TRIB_NORM_LANES];
     memcpy(lanes, norm->lanes, sizeof lanes);
     uint32_t i = 0;
@@ -35,7 +36,7 @@ void trib_norm_add_f32(trib_norm *norm, const uint8_t *values, uint32_t count) {
 }
 
 TRIB_CLONES
-void trib_norm_add_i8(trib_norm *norm, const uint8_t *values, uint32_t count, double scale) {
+static void add_i8(trib_norm *norm, const uint8_t *values, uint32_t count, double scale) {
     double lanes[TRIB_NORM_LANES];
     memcpy(lanes, norm->lanes, sizeof lanes);
     uint32_t i = 0;
@@ -50,6 +51,14 @@ void trib_norm_add_i8(trib_norm *norm, const uint8_t *values, uint32_t count, do
         lanes[lane] += x * x;
     }
     memcpy(norm->lanes, lanes, sizeof lanes);
+}
+
+void trib_norm_add_f32(trib_norm *norm, const uint8_t *values, uint32_t count) {
+    add_f32(norm, values, count);
+}
+
+void trib_norm_add_i8(trib_norm *norm, const uint8_t *values, uint32_t count, double scale) {
+    add_i8(norm, values, count, scale);
 }
 
 double trib_norm_squared(const trib_norm *norm) {

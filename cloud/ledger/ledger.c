@@ -1,0 +1,299 @@
+#include "cloud/ledger/ledger.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cloud/ledger/segment.h"
+
+enum { NAME_DIGITS = 20, MAX_SEGMENTS = 1 << 20 };
+
+struct cloud_ledger {
+    trib_disk *disk;
+    char *folder;
+    uint64_t *segments; /* first positions, rising */
+    size_t segment_count;
+    int handle;         /* of the last segment; -1: none is open */
+    uint64_t offset;    /* its size */
+    uint64_t end;
+    uint64_t torn_bytes;
+    uint64_t syncs;
+    bool dirty;
+    bool broken;
+};
+
+static trib_status segment_path(const cloud_ledger *ledger, uint64_t first, char *ret_path) {
+    int length = snprintf(ret_path, CLOUD_SEGMENT_PATH, "%s/%020" PRIu64 ".ledger", ledger->folder,
+                          first);
+    return length > 0 && length < CLOUD_SEGMENT_PATH
+               ? TRIB_SUCCESS
+               : TRIB_FAIL(TRIB_E_LIMIT, "the ledger's folder has too long a path");
+}
+
+static trib_status add_segment(cloud_ledger *ledger, uint64_t first) {
+    if (ledger->segment_count >= MAX_SEGMENTS) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "more than %d segments: archive some", MAX_SEGMENTS);
+    }
+    uint64_t *larger = trib_resize(ledger->segments, ledger->segment_count * sizeof *larger,
+                                   (ledger->segment_count + 1) * sizeof *larger);
+    if (larger == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for the list of segments");
+    }
+    ledger->segments = larger;
+    ledger->segments[ledger->segment_count++] = first;
+    return TRIB_SUCCESS;
+}
+
+static trib_status note_segment(void *context, const char *name) {
+    if (strlen(name) != NAME_DIGITS + 7 || strcmp(name + NAME_DIGITS, ".ledger") != 0 ||
+        strspn(name, "0123456789") != NAME_DIGITS) {
+        return TRIB_SUCCESS; /* not ours */
+    }
+    return add_segment(context, strtoull(name, NULL, 10));
+}
+
+static int by_position(const void *left, const void *right) {
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* Reads one segment to its end. `each` may be NULL. *ret_end is the last good position, *ret_good the
+ * offset behind it. */
+typedef struct segment_reader {
+    cloud_segment_walk walk;
+    uint64_t end;
+    uint64_t from;
+    trib_status (*each)(void *context, const cloud_record *record);
+    void *context;
+} segment_reader;
+
+static trib_status give(segment_reader *reader, const cloud_record *record) {
+    uint64_t last = record->type == 0 ? record->gap_end : record->position;
+    return reader->each != NULL && last >= reader->from ? reader->each(reader->context, record)
+                                                        : TRIB_SUCCESS;
+}
+
+static trib_status read_segment(segment_reader *reader) {
+    for (;;) {
+        cloud_segment_header header;
+        uint64_t before = reader->walk.offset;
+        trib_status status = cloud_segment_next(&reader->walk, &header);
+        if (status.code == TRIB_E_NOT_FOUND) {
+            return TRIB_SUCCESS;
+        }
+        if (status.code == TRIB_E_CORRUPT) {
+            reader->walk.offset = before;
+            status = cloud_segment_resume(&reader->walk);
+            if (status.code == TRIB_E_NOT_FOUND) {
+                return TRIB_SUCCESS; /* a tail; the caller looks at walk.offset */
+            }
+            TRIB_TRY(status);
+            continue;
+        }
+        TRIB_TRY(status);
+        if (header.position <= reader->end) {
+            return TRIB_FAIL(TRIB_E_CORRUPT, "position %" PRIu64 " after %" PRIu64, header.position,
+                             reader->end);
+        }
+        if (header.position != reader->end + 1) {
+            TRIB_TRY(give(reader, &(cloud_record){.position = reader->end + 1,
+                                                  .gap_end = header.position - 1}));
+        }
+        reader->end = header.position;
+        TRIB_TRY(give(reader, &(cloud_record){.position = header.position, .type = header.type,
+                                              .payload = trib_buffer_view(&reader->walk.payload)}));
+    }
+}
+
+static trib_status open_last(cloud_ledger *ledger) {
+    uint64_t first = ledger->segments[ledger->segment_count - 1];
+    char path[CLOUD_SEGMENT_PATH];
+    TRIB_TRY(segment_path(ledger, first, path));
+    TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_APPEND, &ledger->handle));
+    segment_reader reader = {.walk = {.disk = ledger->disk, .handle = ledger->handle,
+                                      .payload = {.ceiling = CLOUD_LEDGER_MAX_RECORD}},
+                             .end = first - 1};
+    trib_status status = ledger->disk->size(ledger->disk, ledger->handle, &reader.walk.size);
+    if (trib_ok(status)) {
+        status = read_segment(&reader);
+    }
+    trib_buffer_deinit(&reader.walk.payload);
+    TRIB_TRY(status);
+    ledger->end = reader.end;
+    ledger->offset = reader.walk.offset;
+    if (reader.walk.offset < reader.walk.size) {
+        ledger->torn_bytes = reader.walk.size - reader.walk.offset;
+        TRIB_TRY(ledger->disk->truncate(ledger->disk, ledger->handle, reader.walk.offset));
+        TRIB_TRY(ledger->disk->sync(ledger->disk, ledger->handle));
+    }
+    return TRIB_SUCCESS;
+}
+
+static void close_scoped(cloud_ledger **ledger) {
+    cloud_ledger_close(*ledger);
+}
+
+trib_status cloud_ledger_open(trib_disk *disk, const char *folder, cloud_ledger **ret_ledger) {
+    TRIB_SCOPED(close_scoped) cloud_ledger *ledger = trib_allocate(1, sizeof *ledger);
+    if (ledger == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a ledger");
+    }
+    *ledger = (cloud_ledger){.disk = disk, .handle = -1, .folder = trib_duplicate_text(folder)};
+    if (ledger->folder == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a ledger");
+    }
+    TRIB_TRY(disk->make_folder(disk, folder));
+    TRIB_TRY(disk->list(disk, folder, note_segment, ledger));
+    if (ledger->segment_count > 0) {
+        qsort(ledger->segments, ledger->segment_count, sizeof *ledger->segments, by_position);
+        TRIB_TRY(open_last(ledger));
+    }
+    *ret_ledger = ledger;
+    ledger = NULL;
+    return TRIB_SUCCESS;
+}
+
+void cloud_ledger_close(cloud_ledger *ledger) {
+    if (ledger != NULL) {
+        if (ledger->handle >= 0) {
+            ledger->disk->close(ledger->disk, ledger->handle);
+        }
+        trib_free(ledger->segments);
+        trib_free(ledger->folder);
+        trib_free(ledger);
+    }
+}
+
+uint64_t cloud_ledger_end(const cloud_ledger *ledger) {
+    return ledger->end;
+}
+
+uint64_t cloud_ledger_torn_bytes(const cloud_ledger *ledger) {
+    return ledger->torn_bytes;
+}
+
+uint64_t cloud_ledger_syncs(const cloud_ledger *ledger) {
+    return ledger->syncs;
+}
+
+/* A full segment is synced before the next begins, so that damage at its end can never be a tail. */
+static trib_status start_segment(cloud_ledger *ledger) {
+    TRIB_TRY(cloud_ledger_sync(ledger));
+    char path[CLOUD_SEGMENT_PATH];
+    int handle;
+    TRIB_TRY(segment_path(ledger, ledger->end + 1, path));
+    TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_APPEND, &handle));
+    trib_status status = ledger->disk->sync_folder(ledger->disk, ledger->folder);
+    if (trib_ok(status)) {
+        status = add_segment(ledger, ledger->end + 1);
+    }
+    if (!trib_ok(status)) {
+        ledger->disk->close(ledger->disk, handle);
+        return status;
+    }
+    if (ledger->handle >= 0) {
+        ledger->disk->close(ledger->disk, ledger->handle);
+    }
+    ledger->handle = handle;
+    ledger->offset = 0;
+    return TRIB_SUCCESS;
+}
+
+static trib_status write_record(cloud_ledger *ledger, const uint8_t *header,
+                                const trib_bytes *parts, size_t count) {
+    TRIB_TRY(ledger->disk->append(ledger->disk, ledger->handle,
+                                  trib_bytes_of(header, CLOUD_SEGMENT_HEADER_BYTES)));
+    for (size_t i = 0; i < count; i++) {
+        TRIB_TRY(ledger->disk->append(ledger->disk, ledger->handle, parts[i]));
+    }
+    return TRIB_SUCCESS;
+}
+
+trib_status cloud_ledger_append(cloud_ledger *ledger, uint32_t type, const trib_bytes *parts,
+                                size_t count, uint64_t *ret_position) {
+    TRIB_ASSERT(type != 0);
+    if (ledger->broken) {
+        return TRIB_FAIL(TRIB_E_STATE, "the ledger failed earlier: restart to recover");
+    }
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size += parts[i].size;
+    }
+    if (size > CLOUD_LEDGER_MAX_RECORD) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "a record of %zu bytes; at most %d", size,
+                         CLOUD_LEDGER_MAX_RECORD);
+    }
+    if (ledger->handle < 0 ||
+        (ledger->offset > 0 && ledger->offset + size > CLOUD_LEDGER_SEGMENT_BYTES)) {
+        TRIB_TRY(start_segment(ledger));
+    }
+    uint8_t header[CLOUD_SEGMENT_HEADER_BYTES];
+    cloud_segment_encode(type, ledger->end + 1, parts, count, size, header);
+    trib_status status = write_record(ledger, header, parts, count);
+    if (!trib_ok(status)) {
+        char why[512];
+        (void)snprintf(why, sizeof why, "%s", trib_message());
+        ledger->broken =
+            !trib_ok(ledger->disk->truncate(ledger->disk, ledger->handle, ledger->offset));
+        return TRIB_FAIL(status.code, "the ledger cannot grow: %s", why);
+    }
+    ledger->offset += sizeof header + size;
+    ledger->end++;
+    ledger->dirty = true;
+    *ret_position = ledger->end;
+    return TRIB_SUCCESS;
+}
+
+trib_status cloud_ledger_sync(cloud_ledger *ledger) {
+    if (ledger->broken) {
+        return TRIB_FAIL(TRIB_E_STATE, "the ledger failed earlier: restart to recover");
+    }
+    if (!ledger->dirty) {
+        return TRIB_SUCCESS;
+    }
+    trib_status status = ledger->disk->sync(ledger->disk, ledger->handle);
+    if (!trib_ok(status)) {
+        ledger->broken = true; /* what the kernel has dropped cannot be known: never retry an fsync */
+        return trib_context(status, "the ledger");
+    }
+    ledger->syncs++;
+    ledger->dirty = false;
+    return TRIB_SUCCESS;
+}
+
+static trib_status read_file(cloud_ledger *ledger, size_t index, segment_reader *reader) {
+    char path[CLOUD_SEGMENT_PATH];
+    TRIB_TRY(segment_path(ledger, ledger->segments[index], path));
+    TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_READ, &reader->walk.handle));
+    reader->walk.offset = 0;
+    trib_status status = ledger->disk->size(ledger->disk, reader->walk.handle, &reader->walk.size);
+    if (trib_ok(status)) {
+        status = read_segment(reader);
+    }
+    ledger->disk->close(ledger->disk, reader->walk.handle);
+    return status;
+}
+
+trib_status cloud_ledger_read(cloud_ledger *ledger, uint64_t from,
+                              trib_status (*each)(void *context, const cloud_record *record),
+                              void *context) {
+    segment_reader reader = {.walk = {.disk = ledger->disk,
+                                      .payload = {.ceiling = CLOUD_LEDGER_MAX_RECORD}},
+                             .from = from, .each = each, .context = context};
+    trib_status status = TRIB_SUCCESS;
+    for (size_t i = 0; trib_ok(status) && i < ledger->segment_count; i++) {
+        bool last = i + 1 == ledger->segment_count;
+        if (!last && ledger->segments[i + 1] <= from) {
+            continue;
+        }
+        reader.end = ledger->segments[i] - 1;
+        status = read_file(ledger, i, &reader);
+        uint64_t next = last ? ledger->end + 1 : ledger->segments[i + 1];
+        if (trib_ok(status) && reader.end + 1 < next) { /* a whole segment's end is gone */
+            status = give(&reader, &(cloud_record){.position = reader.end + 1, .gap_end = next - 1});
+        }
+    }
+    trib_buffer_deinit(&reader.walk.payload);
+    return status;
+}

@@ -1,0 +1,207 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "cloud/ledger/ledger.h"
+#include "common/base/random.h"
+#include "common/port/posix/system.h"
+
+static char folder[64];
+
+static int fresh_folder(void **state) {
+    (void)state;
+    strcpy(folder, "/tmp/ledger-test-XXXXXX");
+    return mkdtemp(folder) == NULL;
+}
+
+static int drop_folder(void **state) {
+    (void)state;
+    char command[128];
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+static cloud_ledger *open_ledger(void) {
+    cloud_ledger *ledger = NULL;
+    assert_true(trib_ok(cloud_ledger_open(trib_posix_disk(), folder, &ledger)));
+    return ledger;
+}
+
+/* Record n has n % 50 + 1 bytes of the value n. */
+static void append(cloud_ledger *ledger, int count) {
+    for (int i = 0; i < count; i++) {
+        uint64_t n = cloud_ledger_end(ledger) + 1, position = 0;
+        uint8_t payload[64];
+        memset(payload, (int)n, sizeof payload);
+        trib_bytes parts[2] = {trib_bytes_of(payload, 1), trib_bytes_of(payload, n % 50)};
+        assert_true(trib_ok(cloud_ledger_append(ledger, 7, parts, 2, &position)));
+        assert_int_equal(position, n);
+    }
+    assert_true(trib_ok(cloud_ledger_sync(ledger)));
+}
+
+typedef struct tally {
+    uint64_t good, gaps, lost, next;
+} tally;
+
+static trib_status count_record(void *context, const cloud_record *record) {
+    tally *t = context;
+    assert_int_equal(record->position, t->next);
+    if (record->type == 0) {
+        t->gaps++;
+        t->lost += record->gap_end - record->position + 1;
+        t->next = record->gap_end + 1;
+        return TRIB_SUCCESS;
+    }
+    assert_int_equal(record->payload.size, record->position % 50 + 1);
+    assert_int_equal(record->payload.data[0], (uint8_t)record->position);
+    t->good++;
+    t->next++;
+    return TRIB_SUCCESS;
+}
+
+static tally read_from(cloud_ledger *ledger, uint64_t from) {
+    tally t = {.next = from};
+    assert_true(trib_ok(cloud_ledger_read(ledger, from, count_record, &t)));
+    return t;
+}
+
+static void path_of_first(char *path, size_t size) {
+    (void)snprintf(path, size, "%s/%020d.ledger", folder, 1);
+}
+
+static long file_size(const char *path) {
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    (void)fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    (void)fclose(file);
+    return size;
+}
+
+static void records_come_back_in_order_from_any_position(void **state) {
+    (void)state;
+    cloud_ledger *ledger = open_ledger();
+    append(ledger, 200);
+    cloud_ledger_close(ledger);
+    ledger = open_ledger();
+    assert_int_equal(cloud_ledger_end(ledger), 200);
+    append(ledger, 5);
+    assert_int_equal(read_from(ledger, 1).good, 205);
+    assert_int_equal(read_from(ledger, 150).good, 56);
+    assert_int_equal(read_from(ledger, 206).good, 0);
+    cloud_ledger_close(ledger);
+}
+
+static void a_tail_torn_at_any_byte_is_cut_and_nothing_else(void **state) {
+    (void)state;
+    cloud_ledger *ledger = open_ledger();
+    append(ledger, 20);
+    cloud_ledger_close(ledger);
+    char path[128];
+    path_of_first(path, sizeof path);
+    long whole = file_size(path);
+    for (long cut = 1; cut <= 32 + 20; cut++) { /* the last record has 32 + 21 bytes */
+        assert_int_equal(truncate(path, whole - cut), 0);
+        ledger = open_ledger();
+        assert_int_equal(cloud_ledger_end(ledger), 19);
+        assert_true(cloud_ledger_torn_bytes(ledger) > 0);
+        append(ledger, 1);
+        assert_int_equal(read_from(ledger, 1).good, 20);
+        cloud_ledger_close(ledger);
+        assert_int_equal(file_size(path), whole);
+    }
+}
+
+static void garbage_behind_the_last_record_is_cut(void **state) {
+    (void)state;
+    cloud_ledger *ledger = open_ledger();
+    append(ledger, 3);
+    cloud_ledger_close(ledger);
+    char path[128];
+    path_of_first(path, sizeof path);
+    FILE *file = fopen(path, "ab");
+    for (int i = 0; i < 1000; i++) {
+        (void)fputs("TRBL", file); /* looks like the start of records */
+    }
+    (void)fclose(file);
+    ledger = open_ledger();
+    assert_int_equal(cloud_ledger_end(ledger), 3);
+    assert_int_equal(cloud_ledger_torn_bytes(ledger), 4000);
+    cloud_ledger_close(ledger);
+}
+
+static void damage_with_good_records_behind_it_is_a_gap_and_is_not_cut(void **state) {
+    (void)state;
+    cloud_ledger *ledger = open_ledger();
+    append(ledger, 60);
+    cloud_ledger_close(ledger);
+    char path[128];
+    path_of_first(path, sizeof path);
+    long size = file_size(path);
+    trib_random random;
+    trib_random_init(&random, 5, "", 0, TRIB_PURPOSE_TEST);
+    for (int i = 0; i < 200; i++) {
+        long at = (long)trib_random_below(&random, (uint32_t)size - 200);
+        FILE *file = fopen(path, "rb+");
+        (void)fseek(file, at, SEEK_SET);
+        int kept = fgetc(file);
+        (void)fseek(file, at, SEEK_SET);
+        (void)fputc(kept ^ 0x10, file);
+        (void)fclose(file);
+        ledger = open_ledger();
+        assert_int_equal(cloud_ledger_end(ledger), 60);
+        assert_int_equal(cloud_ledger_torn_bytes(ledger), 0);
+        tally t = read_from(ledger, 1);
+        assert_int_equal(t.good, 59);
+        assert_int_equal(t.lost, 1);
+        cloud_ledger_close(ledger);
+        file = fopen(path, "rb+");
+        (void)fseek(file, at, SEEK_SET);
+        (void)fputc(kept, file);
+        (void)fclose(file);
+    }
+}
+
+static void large_records_start_new_segments_that_are_read_across(void **state) {
+    (void)state;
+    cloud_ledger *ledger = open_ledger();
+    static uint8_t large[40 << 20];
+    uint64_t position = 0;
+    trib_bytes part = trib_bytes_of(large, sizeof large);
+    for (int i = 0; i < 3; i++) {
+        assert_true(trib_ok(cloud_ledger_append(ledger, 1, &part, 1, &position)));
+    }
+    assert_true(trib_ok(cloud_ledger_sync(ledger)));
+    cloud_ledger_close(ledger);
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/%020d.ledger", folder, 3);
+    assert_true(file_size(path) > (40 << 20));
+    ledger = open_ledger();
+    assert_int_equal(cloud_ledger_end(ledger), 3);
+    trib_bytes none = {large, (size_t)CLOUD_LEDGER_MAX_RECORD + 1};
+    assert_int_equal(cloud_ledger_append(ledger, 1, &none, 1, &position).code, TRIB_E_LIMIT);
+    cloud_ledger_close(ledger);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(records_come_back_in_order_from_any_position, fresh_folder,
+                                        drop_folder),
+        cmocka_unit_test_setup_teardown(a_tail_torn_at_any_byte_is_cut_and_nothing_else,
+                                        fresh_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(garbage_behind_the_last_record_is_cut, fresh_folder,
+                                        drop_folder),
+        cmocka_unit_test_setup_teardown(
+            damage_with_good_records_behind_it_is_a_gap_and_is_not_cut, fresh_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(large_records_start_new_segments_that_are_read_across,
+                                        fresh_folder, drop_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,96 @@
+#include "cloud/ledger/segment.h"
+
+#include <string.h>
+#define XXH_STATIC_LINKING_ONLY /* the streaming state on the stack */
+#include <xxhash.h>
+
+enum { MAGIC = 0x4c425254, CHECKED_BYTES = 24, SCAN_BYTES = 65536 };
+
+static uint64_t checksum_of(const uint8_t *header, const trib_bytes *parts, size_t count) {
+    XXH3_state_t state;
+    (void)XXH3_64bits_reset(&state);
+    (void)XXH3_64bits_update(&state, header, CHECKED_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        (void)XXH3_64bits_update(&state, parts[i].data, parts[i].size);
+    }
+    return XXH3_64bits_digest(&state);
+}
+
+void cloud_segment_encode(uint32_t type, uint64_t position, const trib_bytes *parts, size_t count,
+                          size_t size, uint8_t ret_header[CLOUD_SEGMENT_HEADER_BYTES]) {
+    trib_store_u32(ret_header, MAGIC);
+    trib_store_u32(ret_header + 4, (uint32_t)size);
+    trib_store_u32(ret_header + 8, type);
+    trib_store_u32(ret_header + 12, 0);
+    trib_store_u64(ret_header + 16, position);
+    trib_store_u64(ret_header + 24, checksum_of(ret_header, parts, count));
+}
+
+trib_status cloud_segment_next(cloud_segment_walk *walk, cloud_segment_header *ret_header) {
+    if (walk->offset >= walk->size) {
+        return TRIB_FAIL(TRIB_E_NOT_FOUND, "the end of the segment");
+    }
+    uint8_t header[CLOUD_SEGMENT_HEADER_BYTES];
+    size_t got = 0;
+    TRIB_TRY(walk->disk->read_at(walk->disk, walk->handle, walk->offset, header, sizeof header,
+                                 &got));
+    if (got < sizeof header || trib_load_u32(header) != MAGIC || trib_load_u32(header + 12) != 0 ||
+        trib_load_u32(header + 4) > CLOUD_LEDGER_MAX_RECORD ||
+        trib_load_u32(header + 4) > walk->size - walk->offset - sizeof header ||
+        trib_load_u32(header + 8) == 0) {
+        return TRIB_FAIL(TRIB_E_CORRUPT, "no record at offset %llu",
+                         (unsigned long long)walk->offset);
+    }
+    cloud_segment_header parsed = {trib_load_u32(header + 4), trib_load_u32(header + 8),
+                                   trib_load_u64(header + 16), trib_load_u64(header + 24)};
+    trib_buffer_clear(&walk->payload);
+    TRIB_TRY(trib_buffer_reserve(&walk->payload, parsed.size));
+    if (parsed.size > 0) {
+        TRIB_TRY(walk->disk->read_at(walk->disk, walk->handle, walk->offset + sizeof header,
+                                     walk->payload.data, parsed.size, &got));
+        walk->payload.size = got;
+    }
+    trib_bytes payload = trib_buffer_view(&walk->payload);
+    if (walk->payload.size != parsed.size || checksum_of(header, &payload, 1) != parsed.checksum) {
+        return TRIB_FAIL(TRIB_E_CORRUPT, "the record at offset %llu is damaged",
+                         (unsigned long long)walk->offset);
+    }
+    walk->offset += sizeof header + parsed.size;
+    *ret_header = parsed;
+    return TRIB_SUCCESS;
+}
+
+trib_status cloud_segment_resume(cloud_segment_walk *walk) {
+    uint64_t damaged = walk->offset;
+    TRIB_SCOPED(trib_free_scoped) uint8_t *piece = trib_allocate(SCAN_BYTES, 1);
+    if (piece == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory to scan a segment");
+    }
+    for (uint64_t at = damaged + 1; at + CLOUD_SEGMENT_HEADER_BYTES <= walk->size;) {
+        size_t got = 0;
+        TRIB_TRY(walk->disk->read_at(walk->disk, walk->handle, at, piece, SCAN_BYTES, &got));
+        for (size_t i = 0; i + 4 <= got; i++) {
+            if (trib_load_u32(piece + i) != MAGIC) {
+                continue;
+            }
+            cloud_segment_header header;
+            walk->offset = at + i;
+            trib_status status = cloud_segment_next(walk, &header);
+            walk->offset = at + i;
+            if (trib_ok(status)) {
+                return status;
+            }
+            if (status.code != TRIB_E_CORRUPT) {
+                walk->offset = damaged;
+                return status;
+            }
+        }
+        if (got < SCAN_BYTES) {
+            break;
+        }
+        at += SCAN_BYTES - 3; /* a magic number may straddle two pieces */
+    }
+    walk->offset = damaged;
+    return TRIB_FAIL(TRIB_E_NOT_FOUND, "no good record after offset %llu",
+                     (unsigned long long)damaged);
+}

@@ -1,0 +1,149 @@
+#include "common/course/course.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "common/nn/initialise.h"
+#include "common/update/statistics.h"
+
+static trib_stage stage_of(const trib_course *course, bool statistics_done) {
+    if (!statistics_done) {
+        return TRIB_STAGE_STATISTICS;
+    }
+    return course->model->round < course->federation.rounds.maximum ? TRIB_STAGE_TRAINING
+                                                                    : TRIB_STAGE_DONE;
+}
+
+/* A statistic scales by the fleet's spread, so it needs round 0 as normalisation does. */
+static bool needs_statistics(const trib_federation *federation) {
+    return federation->pipeline.normalise || federation->task == TRIB_TASK_HOTELLING_T2;
+}
+
+trib_status trib_course_init(trib_course *course, const trib_crypto *crypto,
+                             const trib_federation *federation) {
+    trib_model *model = NULL;
+    TRIB_TRY(trib_model_create(crypto, federation, &model));
+    if (federation->task != TRIB_TASK_HOTELLING_T2) {
+        trib_model_initialise(&federation->plan, federation->seed, model->parameters);
+    }
+    trib_strategy strategy;
+    trib_status status = trib_strategy_init(&strategy, &federation->strategy, model->parameters,
+                                            model->parameter_count);
+    if (!trib_ok(status)) {
+        trib_model_destroy(model);
+        return status;
+    }
+    *course = (trib_course){.federation = *federation, .model = model, .strategy = strategy};
+    course->stage = stage_of(course, !needs_statistics(federation));
+    return TRIB_SUCCESS;
+}
+
+trib_status trib_course_restore(trib_course *course, const trib_crypto *crypto,
+                                const trib_federation *federation, trib_bytes model_file,
+                                trib_bytes strategy_file) {
+    TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
+    trib_lineage lineage;
+    TRIB_TRY(trib_model_read(crypto, model_file, &model));
+    TRIB_TRY(trib_federation_lineage(crypto, federation, &lineage));
+    if (memcmp(&lineage, &model->lineage, sizeof lineage) != 0) {
+        return TRIB_FAIL(TRIB_E_STATE, "the stored model is of another lineage");
+    }
+    trib_strategy strategy;
+    TRIB_TRY(trib_strategy_init(&strategy, &federation->strategy, model->parameters,
+                                model->parameter_count));
+    trib_status status = trib_strategy_read(&strategy, strategy_file);
+    if (!trib_ok(status)) {
+        trib_strategy_deinit(&strategy);
+        return status;
+    }
+    *course = (trib_course){.federation = *federation, .model = model, .strategy = strategy};
+    course->stage = stage_of(course, true);
+    model = NULL;
+    return TRIB_SUCCESS;
+}
+
+void trib_course_deinit(trib_course *course) {
+    trib_model_destroy(course->model);
+    trib_strategy_deinit(&course->strategy);
+    course->model = NULL;
+}
+
+trib_fold_bounds trib_course_bounds(const trib_course *course, uint32_t updates) {
+    trib_fold_bounds bounds = {.max_updates = updates,
+                               .max_weight = course->federation.rounds.max_weight,
+                               .clip_norm = course->federation.clip_norm};
+    bounds.grid_exponent = trib_fold_grid(&bounds);
+    return bounds;
+}
+
+/* The geometric mean of the gateways' deviations in a column; gateways where it never moved are left
+ * out, and a column that moved nowhere spreads 1. */
+static float spread_of(double log_sum, size_t count) {
+    return count > 0 ? (float)exp(log_sum / (double)count) : 1.0f;
+}
+
+trib_status trib_course_close_statistics(trib_course *course, const trib_bytes *packed,
+                                         size_t count) {
+    size_t columns = course->model->column_count;
+    TRIB_SCOPED(trib_free_scoped) double *storage = trib_allocate(6 * columns, sizeof(double));
+    if (storage == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for statistics of %zu columns", columns);
+    }
+    double *logs = storage + 4 * columns, *moved = storage + 5 * columns;
+    trib_moments sum, one;
+    trib_moments_init(&sum, storage, storage + columns, columns);
+    for (size_t i = 0; i < count; i++) {
+        trib_moments_init(&one, storage + 2 * columns, storage + 3 * columns, columns);
+        TRIB_TRY(trib_statistics_open(packed[i], &one));
+        TRIB_TRY(trib_moments_merge(&sum, &one));
+        for (size_t j = 0; j < columns; j++) {
+            double deviation = sqrt(one.m2[j] / (double)one.count);
+            if (deviation > 1e-30) {
+                logs[j] += log(deviation);
+                moved[j] += 1;
+            }
+        }
+    }
+    TRIB_TRY(trib_moments_finish(&sum, course->model->mean, course->model->deviation));
+    for (size_t j = 0; j < columns; j++) {
+        course->model->deviation[j] =
+            course->model->deviation[j] > 0 ? course->model->deviation[j] : 1.0f;
+        course->model->spread[j] = spread_of(logs[j], (size_t)moved[j]);
+    }
+    course->stage = stage_of(course, true);
+    return TRIB_SUCCESS;
+}
+
+trib_status trib_course_close_training(trib_course *course, trib_fold *sum) {
+    TRIB_SCOPED(trib_free_scoped) double *mean = trib_allocate(sum->count, sizeof(double));
+    if (mean == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a mean of %u parameters", sum->count);
+    }
+    TRIB_ASSERT(sum->count == course->model->parameter_count);
+    TRIB_TRY(trib_fold_mean(sum, mean));
+    if (course->federation.task == TRIB_TASK_HOTELLING_T2) {
+        for (uint32_t i = 0; i < sum->count; i++) { /* the mean is the model, not a step towards it */
+            course->model->parameters[i] = (float)mean[i];
+        }
+    } else {
+        TRIB_TRY(trib_strategy_apply(&course->strategy, mean, course->model->parameters));
+    }
+    course->model->round++;
+    course->stage = stage_of(course, true);
+    return TRIB_SUCCESS;
+}
+
+trib_status trib_course_write_served(const trib_course *course, trib_buffer *ret_file) {
+    trib_model served = *course->model;
+    const float *parameters = trib_strategy_served(&course->strategy, course->model->parameters);
+    if (parameters == course->model->parameters) {
+        return trib_model_write(course->model, ret_file);
+    }
+    TRIB_SCOPED(trib_free_scoped) float *copy = trib_allocate(served.parameter_count, sizeof(float));
+    if (copy == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for the served model");
+    }
+    memcpy(copy, parameters, served.parameter_count * sizeof(float));
+    served.parameters = copy;
+    return trib_model_write(&served, ret_file);
+}

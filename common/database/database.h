@@ -1,0 +1,60 @@
+/* SQLite, in the one way that Tributary uses it: WAL, synchronous=FULL, migrations in order, statements
+ * prepared once.
+ *
+ * errors   TRIB_E_CORRUPT a damaged database;  TRIB_E_IO a full disk and the like, TRIB_E_STATE a
+ *          database newer than this program
+ * threads  a connection and its statements belong to one thread
+ */
+#ifndef TRIB_DATABASE_DATABASE_H
+#define TRIB_DATABASE_DATABASE_H
+
+#include "common/base/span.h"
+
+typedef struct trib_database trib_database;
+typedef struct trib_statement trib_statement;
+
+typedef struct trib_migration {
+    const char *name; /* 0001_first.sql */
+    const char *sql;
+} trib_migration;
+
+/* Opens or creates the file, and applies the migrations it has not seen, each in a transaction; how
+ * many were applied stands in user_version. Checks the file's structure (quick_check) first. */
+TRIB_MUST_CHECK trib_status trib_database_open(const char *path, const trib_migration *migrations,
+                                               size_t count, trib_database **ret_database);
+void trib_database_close(trib_database *database);
+
+TRIB_MUST_CHECK trib_status trib_database_run(trib_database *database, const char *sql);
+TRIB_MUST_CHECK trib_status trib_database_begin(trib_database *database);
+TRIB_MUST_CHECK trib_status trib_database_commit(trib_database *database);
+void trib_database_rollback(trib_database *database);
+uint64_t trib_database_changes(trib_database *database);   /* rows, by the last statement */
+uint64_t trib_database_last_row(trib_database *database);  /* rowid of the last insert */
+
+/* A statement for `sql`, from the connection's cache, reset and with nothing bound; the connection
+ * owns it. `sql` must be static text. */
+TRIB_MUST_CHECK trib_status trib_database_prepare(trib_database *database, const char *sql,
+                                                  trib_statement **ret_statement);
+/* Parameters count from 1. Bytes and text are copied. Binding cannot fail but for memory, which the
+ * step then reports. */
+void trib_bind_integer(trib_statement *statement, int index, int64_t value);
+void trib_bind_number(trib_statement *statement, int index, double value);
+void trib_bind_text(trib_statement *statement, int index, const char *text);
+void trib_bind_bytes(trib_statement *statement, int index, trib_bytes bytes);
+void trib_bind_null(trib_statement *statement, int index);
+
+/* One row further; *ret_row false at the end. */
+TRIB_MUST_CHECK trib_status trib_statement_step(trib_statement *statement, bool *ret_row);
+/* For statements without rows. */
+TRIB_MUST_CHECK trib_status trib_statement_finish(trib_statement *statement);
+/* Frees locks; call when leaving a loop over rows early. */
+void trib_statement_reset(trib_statement *statement);
+
+/* Columns count from 0; views are valid until the next step. */
+int64_t trib_column_integer(const trib_statement *statement, int index);
+double trib_column_number(const trib_statement *statement, int index);
+const char *trib_column_text(const trib_statement *statement, int index); /* "" for NULL */
+trib_bytes trib_column_bytes(const trib_statement *statement, int index);
+bool trib_column_null(const trib_statement *statement, int index);
+
+#endif
