@@ -38,6 +38,7 @@ typedef struct cloud_gateway {
     trib_wire_Capabilities capabilities;
     cloud_assembly assembly;
     bool revoked;
+    bool discarded; /* and what it had in the open round is taken out */
     /* the open round */
     uint64_t counted_round; /* the last round that counts an update of this gateway */
     uint8_t counted_digest[TRIB_HASH_BYTES];

@@ -56,14 +56,16 @@ static trib_status init_channels(const trib_crypto *crypto, const trib_hpke *con
     const struct {
         trib_topic_kind kind;
         trib_channel *channel;
-    } all[] = {{TRIB_TOPIC_UP_UPDATE, &gateway->update},
-               {TRIB_TOPIC_UP_PREDICTION, &gateway->prediction},
-               {TRIB_TOPIC_UP_ALERT, &gateway->alert},
-               {TRIB_TOPIC_UP_TELEMETRY, &gateway->telemetry},
-               {TRIB_TOPIC_DOWN_WELCOME, &gateway->welcome},
-               {TRIB_TOPIC_DOWN_RECEIPT, &gateway->receipt}};
+        uint64_t boot;
+    } all[] = {{TRIB_TOPIC_UP_UPDATE, &gateway->update, 0},
+               {TRIB_TOPIC_UP_PREDICTION, &gateway->prediction, boot},
+               {TRIB_TOPIC_UP_ALERT, &gateway->alert, boot},
+               {TRIB_TOPIC_UP_TELEMETRY, &gateway->telemetry, boot},
+               {TRIB_TOPIC_DOWN_WELCOME, &gateway->welcome, 0},
+               {TRIB_TOPIC_DOWN_RECEIPT, &gateway->receipt, 0}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        TRIB_TRY(trib_channel_init(crypto, context, session, all[i].kind, all[i].channel));
+        TRIB_TRY(trib_channel_init(crypto, context, session, all[i].kind, all[i].boot,
+                                   all[i].channel));
     }
     gateway->update.next = gateway->update_next;
     gateway->welcome.next = boot << 32;

@@ -46,6 +46,7 @@ struct trib_mqtt {
     uint64_t delay_ms;
     trib_random jitter;
     size_t in_flight;
+    uint64_t taken, answered; /* publications, ever; a broker answers in their order */
     waiting_publication *waiting; /* a ring */
     size_t first, count;
     char problem[TEXT_SIZE + 200];
@@ -199,6 +200,7 @@ static void drop_waiting(trib_mqtt *mqtt) {
     }
     mqtt->counts.not_sent += mqtt->in_flight;
     mqtt->in_flight = 0;
+    mqtt->answered = mqtt->taken;
 }
 
 static void drop_client(trib_mqtt *mqtt) {
@@ -344,6 +346,7 @@ static bool send_now(trib_mqtt *mqtt, const waiting_publication *publication) {
     if (rc != MQTTASYNC_SUCCESS) {
         say(mqtt, "cannot publish to", rc);
         mqtt->counts.not_sent++;
+        mqtt->answered++;
         return false;
     }
     mqtt->in_flight++;
@@ -384,6 +387,7 @@ bool trib_mqtt_handle(trib_mqtt *mqtt, const trib_mqtt_event *event) {
     case TRIB_MQTT_SENT:
     case TRIB_MQTT_NOT_SENT:
         mqtt->in_flight -= mqtt->in_flight > 0;
+        mqtt->answered++;
         mqtt->counts.sent += event->kind == TRIB_MQTT_SENT;
         mqtt->counts.not_sent += event->kind == TRIB_MQTT_NOT_SENT;
         mqtt->counts.denied += event->reason == MQTTREASONCODE_NOT_AUTHORIZED;
@@ -423,8 +427,17 @@ trib_status trib_mqtt_publish(trib_mqtt *mqtt, const char *topic, trib_bytes pay
     }
     mqtt->waiting[(mqtt->first + mqtt->count) % mqtt->options.waiting] = publication;
     mqtt->count++;
+    mqtt->taken++;
     pump(mqtt);
     return TRIB_SUCCESS;
+}
+
+uint64_t trib_mqtt_mark(const trib_mqtt *mqtt) {
+    return mqtt->taken;
+}
+
+bool trib_mqtt_reached(const trib_mqtt *mqtt, uint64_t mark) {
+    return mqtt->answered >= mark;
 }
 
 trib_status trib_mqtt_subscribe(trib_mqtt *mqtt, const char *filter) {

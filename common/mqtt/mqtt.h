@@ -93,6 +93,10 @@ TRIB_MUST_CHECK trib_status trib_mqtt_unsubscribe(trib_mqtt *mqtt, const char *f
 
 /* Publications not yet acknowledged, in flight or waiting. */
 size_t trib_mqtt_backlog(const trib_mqtt *mqtt);
+/* A mark set now is reached once all that was published before it has been answered by the broker:
+ * for a manifest that must not come before its chunks. A lost connection reaches every mark. */
+uint64_t trib_mqtt_mark(const trib_mqtt *mqtt);
+bool trib_mqtt_reached(const trib_mqtt *mqtt, uint64_t mark);
 trib_mqtt_counts trib_mqtt_counted(const trib_mqtt *mqtt);
 
 #endif

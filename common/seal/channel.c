@@ -5,17 +5,20 @@
 enum { VERSION = 1, ASSOCIATED_SIZE = TRIB_TOPIC_SIZE + TRIB_FRAME_HEADER_BYTES };
 
 trib_status trib_channel_init(const trib_crypto *crypto, const trib_hpke *context, uint64_t session,
-                              trib_topic_kind kind, trib_channel *ret_channel) {
+                              trib_topic_kind kind, uint64_t boot, trib_channel *ret_channel) {
     trib_channel channel = {.session = session, .kind = kind};
     if (kind == TRIB_TOPIC_UP_UPDATE) {
         memcpy(channel.key, context->key, sizeof channel.key);
         memcpy(channel.base_nonce, context->base_nonce, sizeof channel.base_nonce);
     } else {
-        char label[] = "tributary/v1 00";
-        label[sizeof label - 3] = (char)('0' + kind / 10);
-        label[sizeof label - 2] = (char)('0' + kind % 10);
-        uint8_t bytes[TRIB_AEAD_KEY_BYTES + TRIB_AEAD_NONCE_BYTES];
-        TRIB_TRY(trib_hpke_export(crypto, context, trib_bytes_text(label), bytes, sizeof bytes));
+        const char digits[2] = {(char)('0' + kind / 10), (char)('0' + kind % 10)};
+        uint8_t storage[32], bytes[TRIB_AEAD_KEY_BYTES + TRIB_AEAD_NONCE_BYTES];
+        trib_writer label = trib_writer_of(storage, sizeof storage);
+        trib_write_bytes(&label, trib_bytes_text("tributary/v1 "));
+        trib_write_bytes(&label, trib_bytes_of(digits, sizeof digits));
+        trib_write_u8(&label, 0);
+        trib_write_u64(&label, boot);
+        TRIB_TRY(trib_hpke_export(crypto, context, trib_written(&label), bytes, sizeof bytes));
         memcpy(channel.key, bytes, sizeof channel.key);
         memcpy(channel.base_nonce, bytes + TRIB_AEAD_KEY_BYTES, sizeof channel.base_nonce);
         trib_wipe(bytes, sizeof bytes);

@@ -2,7 +2,9 @@
  *
  * A session is one HPKE context, set up by a join. Each kind of topic has its own channel: a key and
  * a sequence of its own. Updates use the context itself; every other kind uses 28 bytes exported
- * from it under "tributary/v1 <n>", n the kind's number: 16 of key, 12 of base nonce.
+ * from it under "tributary/v1 <nn>" 0x00 u64 boot: nn is the kind's number in two digits; the bytes are
+ * 16 of key, 12 of base nonce. `boot` is the cloud's start number for what goes up other than updates,
+ * so that what was sealed before a restart of the cloud cannot be replayed after it; else 0.
  *
  *     frame = u8 version = 1, u8 kind, u64 session, u64 sequence, ciphertext, tag
  *     nonce = base nonce XOR sequence (big-endian, as RFC 9180, 5.2)
@@ -33,7 +35,7 @@ typedef struct trib_channel {
 
 TRIB_MUST_CHECK trib_status trib_channel_init(const trib_crypto *crypto, const trib_hpke *context,
                                               uint64_t session, trib_topic_kind kind,
-                                              trib_channel *ret_channel);
+                                              uint64_t boot, trib_channel *ret_channel);
 void trib_channel_wipe(trib_channel *channel);
 
 /* Seals with the number `next` and raises it, whatever comes of the frame afterwards. `topic` is the

@@ -53,7 +53,8 @@ size_t trib_biquads_bytes(const trib_pipeline_spec *spec) {
 }
 
 static void place(trib_biquads *biquads, uint32_t stage, uint32_t lane, const trib_biquad *filter) {
-    const double values[COEFFICIENTS] = {filter->b0, filter->b1, filter->b2, filter->a1, filter->a2};
+    const double values[COEFFICIENTS] = {filter->b0, filter->b1, filter->b2, filter->a1,
+                                         filter->a2};
     for (uint32_t k = 0; k < COEFFICIENTS; k++) {
         biquads->coefficients[((size_t)stage * COEFFICIENTS + k) * biquads->lanes + lane] =
             (float)values[k];
@@ -119,7 +120,8 @@ void trib_biquads_apply(trib_biquads *biquads, float *values) {
             trib_lane_group x = trib_lane_load(values + c);
             trib_lane_group y = trib_lane_load(k) * x + trib_lane_load(state);
             trib_lane_store(values + c, y);
-            trib_lane_store(state, trib_lane_load(k + lanes) * x - trib_lane_load(k + 3 * lanes) * y +
+            trib_lane_store(state, trib_lane_load(k + lanes) * x -
+                                       trib_lane_load(k + 3 * lanes) * y +
                                        trib_lane_load(state + lanes));
             trib_lane_store(state + lanes,
                             trib_lane_load(k + 2 * lanes) * x - trib_lane_load(k + 4 * lanes) * y);

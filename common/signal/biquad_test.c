@@ -65,11 +65,11 @@ static void a_constant_signal_comes_out_constant_from_the_first_row(void **state
 
 static void channels_without_a_filter_are_untouched(void **state) {
     (void)state;
-    trib_pipeline_spec spec = {.source_count = 6,
-                               .rate_hz = 100.0f,
-                               .filter_count = 2,
-                               .filters = {{TRIB_FILTER_LOWPASS, 5.0f, 0.7071f, 4},
-                                           {TRIB_FILTER_NOTCH, 25.0f, 2.0f, 4}}};
+    trib_pipeline_spec spec = {
+        .source_count = 6,
+        .rate_hz = 100.0f,
+        .filter_count = 2,
+        .filters = {{TRIB_FILTER_LOWPASS, 5.0f, 0.7071f, 4}, {TRIB_FILTER_NOTCH, 25.0f, 2.0f, 4}}};
     trib_biquads biquads = made(&spec);
     assert_int_equal(biquads.stages, 2);
     for (int i = 0; i < 50; i++) {

@@ -12,7 +12,8 @@
 TRIB_MUST_CHECK trib_status trib_pipeline_check(const trib_pipeline_spec *spec);
 
 /* An example is [steps][channels][features], row-major; its columns (channels * features) are what
- * statistics are kept of. Steps are frames, or rows where the output is rows (features is then 1). */
+ * statistics are kept of. Steps are frames, or rows where the output is rows (features is then 1).
+ */
 typedef struct trib_shape {
     uint32_t steps;
     uint32_t channels;

@@ -29,8 +29,8 @@ static void a_small_frame_gives_what_a_hand_computes(void **state) {
     float values[PLAIN_COUNT];
     describe(frame, 4, values);
     /* mean 1; distances 0 -2 3 -1: m2 14/4, m4 98/4 */
-    const float wanted[] = {1.0f, sqrtf(3.5f), -1.0f, 4.0f, 0.5f, sqrtf(4.5f), 5.0f, 2.0f,
-                            4.0f / sqrtf(4.5f), 1.0f, 11.0f / 3.0f, 0.0f};
+    const float wanted[] = {1.0f, sqrtf(3.5f),        -1.0f, 4.0f,         0.5f, sqrtf(4.5f), 5.0f,
+                            2.0f, 4.0f / sqrtf(4.5f), 1.0f,  11.0f / 3.0f, 0.0f};
     for (int i = 0; i < PLAIN_COUNT; i++) {
         assert_float_equal(values[i], wanted[i], 1e-5f);
     }
@@ -93,7 +93,8 @@ static void a_large_offset_does_not_hide_a_small_spread(void **state) {
 static void features_come_in_the_order_of_their_bits_and_bands_last(void **state) {
     (void)state;
     trib_pipeline_spec spec = {.rate_hz = 8.0f,
-                               .features = TRIB_FEATURE_LAST | TRIB_FEATURE_MIN | TRIB_FEATURE_BANDS,
+                               .features =
+                                   TRIB_FEATURE_LAST | TRIB_FEATURE_MIN | TRIB_FEATURE_BANDS,
                                .band_count = 2,
                                .bands = {{0.0f, 1.0f}, {4.0f, 5.0f}}};
     trib_arena arena;

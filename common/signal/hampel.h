@@ -19,12 +19,12 @@ typedef struct trib_hampel {
     uint32_t half;
     uint32_t width; /* 2 * half + 1 */
     uint32_t lanes;
-    float scale;     /* threshold * 1.4826 */
-    uint32_t count;  /* rows in the window */
-    uint32_t oldest; /* slot of the first of them */
-    uint32_t held;   /* the newest rows, which have not come out yet */
-    float *sorted;   /* [width][lanes], ascending in each lane; `count` ranks are in use */
-    float *raw;      /* [width][lanes], a ring */
+    float scale;        /* threshold * 1.4826 */
+    uint32_t count;     /* rows in the window */
+    uint32_t oldest;    /* slot of the first of them */
+    uint32_t held;      /* the newest rows, which have not come out yet */
+    float *sorted;      /* [width][lanes], ascending in each lane; `count` ranks are in use */
+    float *raw;         /* [width][lanes], a ring */
     trib_row_tag *tags; /* [width], a ring */
 } trib_hampel;
 

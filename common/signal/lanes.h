@@ -2,7 +2,7 @@
  *
  * GCC's vector extensions (clang has them too): vector instructions where there are some, plain
  * code on a microcontroller, the same bits on both. A compiler left to itself would not vectorise
- * the sorted window of hampel.c, and the pipeline would be half as fast.
+ * the sorted window of hampel.c, and the pipeline would be a third slower.
  *
  * threads  pure
  */

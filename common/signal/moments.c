@@ -49,7 +49,8 @@ static merged merge_column(const trib_moments *left, const trib_moments *right, 
     double count = left_count + right_count;
     double apart = right->mean[c] - left->mean[c];
     return (merged){left->mean[c] + apart * (right_count / count),
-                    left->m2[c] + right->m2[c] + apart * apart * (left_count * (right_count / count))};
+                    left->m2[c] + right->m2[c] +
+                        apart * apart * (left_count * (right_count / count))};
 }
 
 trib_status trib_moments_merge(trib_moments *into, const trib_moments *from) {

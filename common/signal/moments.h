@@ -35,7 +35,8 @@ TRIB_MUST_CHECK trib_status trib_moments_check(const trib_moments *moments);
  * errors   TRIB_E_ARGUMENT for other columns, TRIB_E_CORRUPT as trib_moments_check (of `from`) or
  *          where the sum would fail it; `into` is then unchanged */
 TRIB_MUST_CHECK trib_status trib_moments_merge(trib_moments *into, const trib_moments *from);
-/* ret_mean, ret_deviation [columns]; the deviation is the population's. TRIB_E_STATE without rows. */
+/* ret_mean, ret_deviation [columns]; the deviation is the population's. TRIB_E_STATE without rows.
+ */
 TRIB_MUST_CHECK trib_status trib_moments_finish(const trib_moments *moments, float *ret_mean,
                                                 float *ret_deviation);
 

@@ -104,7 +104,7 @@ static void impossible_moments_are_refused_and_change_nothing(void **state) {
     (void)state;
     storage all;
     storage bad;
-    const double wrong[] = {NAN, INFINITY, -1.0};
+    const double wrong[] = {(double)NAN, (double)INFINITY, -1.0};
     clear(&all);
     const float row[COLUMNS] = {1.0f, 2.0f, 3.0f};
     trib_moments_add(&all.moments, row, 1);

@@ -51,8 +51,8 @@ static void off_leaves_values_as_they_are(void **state) {
 
 static void rows_have_one_statistic_a_channel(void **state) {
     (void)state;
-    trib_pipeline_spec spec = {.use_count = 2, .window_rows = 3, .output = TRIB_EXAMPLE_ROWS,
-                               .normalise = true};
+    trib_pipeline_spec spec = {
+        .use_count = 2, .window_rows = 3, .output = TRIB_EXAMPLE_ROWS, .normalise = true};
     assert_int_equal(trib_pipeline_columns(&spec), 2);
     const float mean[] = {1.0f, 2.0f};
     const float deviation[] = {1.0f, 2.0f};

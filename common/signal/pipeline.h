@@ -18,13 +18,13 @@ typedef struct trib_pipeline trib_pipeline;
 /* One example, and where it comes from. Times and rows are those of the window without context. */
 typedef struct trib_window {
     int64_t start_us;
-    int64_t end_us;      /* of the last row, included */
-    uint64_t first_row;  /* as pushed, from 0 at reset; a gap does not start the count anew */
+    int64_t end_us;     /* of the last row, included */
+    uint64_t first_row; /* as pushed, from 0 at reset; a gap does not start the count anew */
     uint64_t last_row;
     const float *values; /* [count], laid out as trib_pipeline_shape says; not normalised */
     size_t count;
-    int32_t label;       /* most frequent among the rows, the smaller on a tie; -1 is none */
-    float valid;         /* fraction of valid values among those used */
+    int32_t label; /* most frequent among the rows, the smaller on a tie; -1 is none */
+    float valid;   /* fraction of valid values among those used */
 } trib_window;
 
 typedef struct trib_window_sink {

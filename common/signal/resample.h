@@ -3,7 +3,8 @@
  * Grid point k of a recording is its first row's time + round(k * 1e6 / rate_hz) microseconds; the
  * first row is grid point 0. Points up to the latest row's time come out. A row whose time does not
  * pass the one before it is ignored. Between a number and NaN lies NaN, but a row that falls on a
- * grid point gives its own values. Label and index are the nearer row's, the earlier one's on a tie.
+ * grid point gives its own values. Label and index are the nearer row's, the earlier one's on a
+ * tie.
  *
  * units    microseconds; times between -2^61 and 2^61
  * threads  one

@@ -22,8 +22,8 @@ static inline uint32_t trib_lanes(uint32_t channels) {
 /* Where a row comes from. */
 typedef struct trib_row_tag {
     int64_t time_us;
-    uint64_t index;   /* of the pushed row, from 0 at reset; for a resampled row, of the nearer one */
-    int32_t label;    /* -1 is none */
+    uint64_t index; /* of the pushed row, from 0 at reset; for a resampled row, of the nearer one */
+    int32_t label;  /* -1 is none */
     uint32_t missing; /* bit c: source c is invalid here */
 } trib_row_tag;
 

@@ -20,12 +20,12 @@ enum {
     TRIB_MAX_CHANNELS = TRIB_MAX_SOURCES + TRIB_MAX_DERIVED,
     TRIB_MAX_FILTERS = 16,
     TRIB_MAX_BANDS = 32,
-    TRIB_MAX_WINDOW = 8192,     /* rows of window and context together */
+    TRIB_MAX_WINDOW = 8192, /* rows of window and context together */
     TRIB_MAX_FRAMES = 64,
-    TRIB_MAX_FEATURES = 65536,  /* values of one example */
-    TRIB_MAX_HAMPEL = 25,       /* half window, rows */
-    TRIB_MAX_GAP_ROWS = 65536,  /* rows that resampling may put between two rows */
-    TRIB_MAX_LABEL = 255        /* the largest label number; -1 is none */
+    TRIB_MAX_FEATURES = 65536, /* values of one example */
+    TRIB_MAX_HAMPEL = 25,      /* half window, rows */
+    TRIB_MAX_GAP_ROWS = 65536, /* rows that resampling may put between two rows */
+    TRIB_MAX_LABEL = 255       /* the largest label number; -1 is none */
 };
 
 typedef enum trib_filter_kind {
@@ -55,12 +55,13 @@ typedef enum trib_derive_kind {
 
 typedef struct trib_derive_spec {
     trib_derive_kind kind;
-    uint32_t of[3];        /* channels of v: of_count of them, all below this channel's own number;
-                            * not read for direction */
-    uint32_t of_count;     /* 2 or 3 for vectors, 1 for difference and absolute */
-    uint32_t reference[3]; /* channels of g, as many as of_count, also below this channel's number */
-    float rate;            /* g += rate (x - g), from the recording's first row; (0, 1] */
-    uint32_t component;    /* of direction */
+    uint32_t of[3];    /* channels of v: of_count of them, all below this channel's own number;
+                        * not read for direction */
+    uint32_t of_count; /* 2 or 3 for vectors, 1 for difference and absolute */
+    uint32_t
+        reference[3];   /* channels of g, as many as of_count, also below this channel's number */
+    float rate;         /* g += rate (x - g), from the recording's first row; (0, 1] */
+    uint32_t component; /* of direction */
 } trib_derive_spec;
 
 /* Bits of trib_pipeline_spec.features; values stand in an example in this order. */
@@ -72,8 +73,8 @@ typedef enum trib_feature {
     TRIB_FEATURE_MEDIAN = 1u << 4,
     TRIB_FEATURE_RMS = 1u << 5,
     TRIB_FEATURE_RANGE = 1u << 6,
-    TRIB_FEATURE_KURTOSIS = 1u << 7, /* m4 / m2^2, 3 for a normal; 0 where m2 is 0 */
-    TRIB_FEATURE_CREST = 1u << 8,    /* max |x| / rms; 0 where rms is 0 */
+    TRIB_FEATURE_KURTOSIS = 1u << 7,       /* m4 / m2^2, 3 for a normal; 0 where m2 is 0 */
+    TRIB_FEATURE_CREST = 1u << 8,          /* max |x| / rms; 0 where rms is 0 */
     TRIB_FEATURE_ZERO_CROSSINGS = 1u << 9, /* sign changes of x - mean, a fraction of n - 1 */
     TRIB_FEATURE_MEAN_ABS_DIFFERENCE = 1u << 10,
     TRIB_FEATURE_LAST = 1u << 11,
@@ -99,7 +100,7 @@ typedef struct trib_pipeline_spec {
     uint32_t source_count;
     float rate_hz; /* of rows after resampling; nominal where resampling is off */
 
-    bool resample;     /* linear interpolation onto the grid of rate_hz */
+    bool resample; /* linear interpolation onto the grid of rate_hz */
     /* A longer gap starts anew, as a new recording does, with resampling or without. 0: never, but
      * resampling starts anew at TRIB_MAX_GAP_ROWS, or one bad stamp would make rows without end. */
     float max_gap_s;

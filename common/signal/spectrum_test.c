@@ -21,9 +21,10 @@ static trib_spectrum made(const trib_pipeline_spec *spec, uint32_t rows) {
 
 static void a_sine_in_a_bin_has_half_its_square_there_and_a_quarter_of_that_beside(void **state) {
     (void)state;
-    trib_pipeline_spec spec = {.rate_hz = 100.0f,
-                               .band_count = 4,
-                               .bands = {{10.0f, 12.0f}, {8.0f, 10.0f}, {12.0f, 14.0f}, {20.0f, 51.0f}}};
+    trib_pipeline_spec spec = {
+        .rate_hz = 100.0f,
+        .band_count = 4,
+        .bands = {{10.0f, 12.0f}, {8.0f, 10.0f}, {12.0f, 14.0f}, {20.0f, 51.0f}}};
     trib_spectrum spectrum = made(&spec, 50);
     float frame[50];
     for (int i = 0; i < 50; i++) {

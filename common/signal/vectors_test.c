@@ -104,7 +104,8 @@ static void read_derive(FILE *file, trib_derive_spec *derive) {
 static void read_row(FILE *file, vector_case *vectors) {
     uint32_t r = vectors->row_count++;
     assert_true(r < MOST_ROWS);
-    assert_int_equal(fscanf(file, "%" SCNd64 "%" SCNd32, &vectors->times[r], &vectors->labels[r]), 2);
+    assert_int_equal(fscanf(file, "%" SCNd64 "%" SCNd32, &vectors->times[r], &vectors->labels[r]),
+                     2);
     for (uint32_t c = 0; c < vectors->spec.source_count; c++) {
         vectors->rows[r][c] = real(file);
     }

@@ -67,6 +67,12 @@ trib_status trib_wire_encode(const pb_msgdesc_t *fields, const void *message,
     return TRIB_SUCCESS;
 }
 
+trib_status trib_wire_size(const pb_msgdesc_t *fields, const void *message, size_t *ret_size) {
+    return pb_get_encoded_size(ret_size, fields, message)
+               ? TRIB_SUCCESS
+               : TRIB_FAIL(TRIB_E_ARGUMENT, "a message that cannot be encoded");
+}
+
 trib_status trib_wire_decode(const pb_msgdesc_t *fields, trib_bytes bytes, void *message) {
     trib_cursor cursor = trib_cursor_of(bytes);
     pb_istream_t stream = {.callback = read_cursor, .state = &cursor, .bytes_left = bytes.size};

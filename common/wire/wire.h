@@ -22,6 +22,9 @@ void trib_wire_catch(pb_callback_t *field, trib_bytes *ret_view);
 
 TRIB_MUST_CHECK trib_status trib_wire_encode(const pb_msgdesc_t *fields, const void *message,
                                              trib_writer *ret_bytes);
+/* What it will take. */
+TRIB_MUST_CHECK trib_status trib_wire_size(const pb_msgdesc_t *fields, const void *message,
+                                           size_t *ret_size);
 /* `message` must be initialised (trib_wire_X_init_zero, then catches); it is overwritten even when
  * decoding fails, and must then not be read. */
 TRIB_MUST_CHECK trib_status trib_wire_decode(const pb_msgdesc_t *fields, trib_bytes bytes,

@@ -1,0 +1,99 @@
+#include "cloud/app/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/config/config.h"
+
+/* Relative paths are relative to the config file's folder. */
+static trib_status read_path(trib_value value, const char *file, char *ret_path) {
+    char text[CLOUD_PATH_SIZE];
+    TRIB_TRY(trib_value_copy(value, text, sizeof text));
+    const char *slash = strrchr(file, '/');
+    int folder = text[0] == '/' || slash == NULL ? 0 : (int)(slash - file) + 1;
+    int length = snprintf(ret_path, CLOUD_PATH_SIZE, "%.*s%s", folder, file, text);
+    return length >= 0 && length < CLOUD_PATH_SIZE && text[0] != '\0'
+               ? TRIB_SUCCESS
+               : trib_value_refuse(value, "expected a path of 1 to %d bytes", CLOUD_PATH_SIZE - 1);
+}
+
+static trib_status need_path(trib_value map, const char *key, const char *file, char *ret_path) {
+    trib_value value;
+    TRIB_TRY(trib_value_need(map, key, &value));
+    return read_path(value, file, ret_path);
+}
+
+static trib_status read_broker(trib_value root, const char *file, cloud_config *config) {
+    static const char *const keys[] = {"uri", "ca", "certificate", "key", NULL};
+    trib_value broker, uri;
+    TRIB_TRY(trib_value_need(root, "broker", &broker));
+    TRIB_TRY(trib_config_only(broker, keys));
+    TRIB_TRY(trib_value_need(broker, "uri", &uri));
+    TRIB_TRY(trib_value_copy(uri, config->broker_uri, sizeof config->broker_uri));
+    if (strncmp(config->broker_uri, "ssl://", 6) != 0) {
+        return trib_value_refuse(uri, "expected ssl://HOST:PORT, found '%s'", config->broker_uri);
+    }
+    TRIB_TRY(need_path(broker, "ca", file, config->broker_ca));
+    TRIB_TRY(need_path(broker, "certificate", file, config->broker_certificate));
+    return need_path(broker, "key", file, config->broker_key);
+}
+
+static trib_status read_api(trib_value root, const char *file, cloud_config *config) {
+    static const char *const keys[] = {"listen", "token_file", NULL};
+    trib_value api, listen, token;
+    TRIB_TRY(trib_value_find(root, "api", &api));
+    TRIB_TRY(trib_config_only(api, keys));
+    memcpy(config->api_host, "127.0.0.1", sizeof "127.0.0.1");
+    config->api_port = 8700;
+    (void)snprintf(config->api_token_file, sizeof config->api_token_file, "%.480s/api.token",
+                   config->state);
+    TRIB_TRY(trib_value_find(api, "listen", &listen));
+    if (trib_value_present(listen)) {
+        const char *text = trib_value_text(listen);
+        const char *colon = text != NULL ? strrchr(text, ':') : NULL;
+        char *end = NULL;
+        unsigned long port = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
+        if (colon == NULL || *end != '\0' || port == 0 || port > 65535 ||
+            (size_t)(colon - text) >= sizeof config->api_host) {
+            return trib_value_refuse(listen, "expected ADDRESS:PORT such as 127.0.0.1:8700");
+        }
+        memcpy(config->api_host, text, (size_t)(colon - text));
+        config->api_host[colon - text] = '\0';
+        config->api_port = (uint16_t)port;
+    }
+    TRIB_TRY(trib_value_find(api, "token_file", &token));
+    return trib_value_present(token) ? read_path(token, file, config->api_token_file) : TRIB_SUCCESS;
+}
+
+static trib_status read_log(trib_value root, cloud_config *config) {
+    static const char *const keys[] = {"format", "level", NULL};
+    trib_value log;
+    size_t format = TRIB_LOG_TEXT, level = TRIB_LOG_INFO;
+    TRIB_TRY(trib_value_find(root, "log", &log));
+    TRIB_TRY(trib_config_only(log, keys));
+    TRIB_TRY(trib_config_choice(log, "format", trib_log_formats, &format));
+    TRIB_TRY(trib_config_choice(log, "level", trib_log_levels, &level));
+    config->log_format = (trib_log_format)format;
+    config->log_level = (trib_log_level)level;
+    return TRIB_SUCCESS;
+}
+
+static trib_status read_all(const char *path, trib_value root, cloud_config *config) {
+    static const char *const keys[] = {"state", "broker", "authorities", "api", "log", NULL};
+    TRIB_TRY(trib_config_only(root, keys));
+    TRIB_TRY(need_path(root, "state", path, config->state));
+    TRIB_TRY(read_broker(root, path, config));
+    TRIB_TRY(need_path(root, "authorities", path, config->authorities));
+    TRIB_TRY(read_api(root, path, config));
+    return read_log(root, config);
+}
+
+trib_status cloud_config_load(const char *path, cloud_config *ret_config) {
+    TRIB_SCOPED(trib_config_destroy_scoped) trib_config *document = NULL;
+    cloud_config config = {.api_port = 0};
+    TRIB_TRY(trib_config_load(path, &document));
+    TRIB_TRY(read_all(path, trib_config_root(document), &config));
+    *ret_config = config;
+    return TRIB_SUCCESS;
+}

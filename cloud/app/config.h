@@ -1,0 +1,31 @@
+/* tributary-cloud's own config file. docs/cloud-config.md is the reference.
+ *
+ * errors   TRIB_E_ARGUMENT with file, line and key
+ */
+#ifndef CLOUD_APP_CONFIG_H
+#define CLOUD_APP_CONFIG_H
+
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/log/log.h"
+
+enum { CLOUD_PATH_SIZE = 512 };
+
+typedef struct cloud_config {
+    char state[CLOUD_PATH_SIZE]; /* folder */
+    char broker_uri[CLOUD_PATH_SIZE];
+    char broker_ca[CLOUD_PATH_SIZE];
+    char broker_certificate[CLOUD_PATH_SIZE];
+    char broker_key[CLOUD_PATH_SIZE];
+    char authorities[CLOUD_PATH_SIZE]; /* PEM: who may vouch for gateways */
+    char api_host[64];
+    uint16_t api_port;
+    char api_token_file[CLOUD_PATH_SIZE];
+    trib_log_format log_format;
+    trib_log_level log_level;
+} cloud_config;
+
+TRIB_MUST_CHECK trib_status cloud_config_load(const char *path, cloud_config *ret_config);
+
+#endif

@@ -1,0 +1,174 @@
+/* The cloud's one state and the thread that owns it.
+ *
+ * Events come in through one queue: what the broker delivered, and what the API asks. A batch of them
+ * is handled, records are appended, one fsync makes them durable, and only then does anything leave:
+ * receipts, announcements, answers. A failed fsync ends the program; a restart recovers.
+ *
+ * One file a flow: joins, updates, rounds, notices, requests; recover starts them all.
+ *
+ * threads  everything here belongs to the core's thread, but for cloud_core_push
+ */
+#ifndef CLOUD_APP_CORE_H
+#define CLOUD_APP_CORE_H
+
+#include "cloud/app/config.h"
+#include "cloud/app/secrets.h"
+#include "cloud/ledger/ledger.h"
+#include "cloud/object/object_store.h"
+#include "cloud/registry/registry.h"
+#include "cloud/round/live.h"
+#include "common/log/log.h"
+#include "common/mqtt/mqtt.h"
+#include "common/port/clock.h"
+#include "common/port/disk.h"
+
+enum {
+    CLOUD_MAX_FEDERATIONS = 64,
+    CLOUD_QUEUE = 4096,      /* events */
+    CLOUD_BATCH = 256,       /* events that one fsync may serve */
+    CLOUD_MAX_PUBLISHED = 8, /* objects of a federation on the broker at once */
+    CLOUD_BODY_CEILING = 1 << 20
+};
+
+/* A question of the API's, answered by the core. */
+typedef struct cloud_request {
+    char method[8];
+    char path[256]; /* without the query */
+    int64_t after;  /* of ?after=, -1 without */
+    trib_buffer body;
+    unsigned status;
+    trib_buffer answer;
+    bool binary;
+    trib_queue *answered; /* the asker waits here */
+} cloud_request;
+
+typedef enum cloud_event_kind { CLOUD_EVENT_MQTT, CLOUD_EVENT_REQUEST } cloud_event_kind;
+typedef struct cloud_event {
+    cloud_event_kind kind;
+    trib_mqtt_event *mqtt;
+    cloud_request *request; /* not owned */
+} cloud_event;
+
+typedef struct cloud_published {
+    uint8_t id[16];
+    uint32_t chunks;
+    bool here; /* published on this connection */
+} cloud_published;
+
+/* A federation and what of it is due on the broker. */
+typedef struct cloud_member {
+    cloud_live *live;
+    bool federation_due, round_due, release_due;
+    uint64_t mark; /* notices wait until the broker has answered up to here */
+    cloud_published published[CLOUD_MAX_PUBLISHED];
+    size_t published_count;
+    bool damaged; /* a gap in the ledger lies within its open round */
+    trib_round_action pending; /* what a record asked for while it was applied */
+} cloud_member;
+
+/* A receipt that waits for the fsync. */
+typedef struct cloud_reply {
+    cloud_live *live;
+    cloud_gateway *gateway;
+    trib_wire_Receipt receipt;
+} cloud_reply;
+
+typedef struct cloud_kept_record {
+    uint32_t type;
+    uint64_t position;
+    uint8_t *payload;
+    size_t size;
+} cloud_kept_record;
+
+typedef struct cloud_counts {
+    uint64_t joins, joins_refused, accepted, duplicates, late, refused, replayed, garbage, dropped,
+        predictions;
+} cloud_counts;
+
+typedef struct cloud_core {
+    cloud_config config;
+    const trib_crypto *crypto;
+    const trib_clock *clock;
+    trib_disk *disk;
+    cloud_secrets secrets;
+    trib_buffer authorities;
+    uint32_t incarnation;
+    uint64_t boot;
+    cloud_ledger *ledger;
+    cloud_registry *registry;
+    cloud_object_store *objects;
+    cloud_member members[CLOUD_MAX_FEDERATIONS];
+    size_t member_count;
+    trib_queue *queue;
+    trib_mqtt *mqtt;
+    cloud_reply replies[CLOUD_BATCH];
+    size_t reply_count;
+    cloud_kept_record *kept; /* records that the view has not taken yet; owned, as their payloads */
+    size_t kept_count, kept_capacity;
+    trib_buffer scratch; /* for encoding */
+    trib_buffer frame;
+    trib_buffer payload;
+    cloud_counts counts;
+    uint64_t signatures;
+    volatile bool stop;
+} cloud_core;
+
+/* ---- recover.c: from the state folder to a running core; keys are made if there are none ---- */
+TRIB_MUST_CHECK trib_status cloud_core_create(const cloud_config *config, bool rebuild,
+                                              cloud_core **ret_core);
+void cloud_core_destroy(cloud_core *core);
+
+/* ---- loop.c ---- */
+/* Runs until stopped; TRIB_E_IO when the ledger failed. */
+TRIB_MUST_CHECK trib_status cloud_core_run(cloud_core *core);
+/* From any thread; false when the queue is full. The event is then still the caller's. */
+TRIB_MUST_CHECK bool cloud_core_push(cloud_core *core, cloud_event *event);
+void cloud_event_destroy(cloud_event *event);
+
+/* ---- records.c: append a record, and what every flow does with its encoding ---- */
+TRIB_MUST_CHECK trib_status cloud_append(cloud_core *core, uint32_t type, const void *fields,
+                                         const void *message, uint64_t *ret_position);
+/* Applies a record to the state; what recovery and the running core share. */
+TRIB_MUST_CHECK trib_status cloud_apply(cloud_core *core, const cloud_record *record);
+TRIB_MUST_CHECK trib_status cloud_apply_update(cloud_core *core, const cloud_record *record);
+cloud_member *cloud_find(cloud_core *core, const char *federation);
+/* Durable from here on: one fsync, then the view, then replies. */
+TRIB_MUST_CHECK trib_status cloud_settle(cloud_core *core);
+void cloud_drop_kept(cloud_core *core);
+
+/* ---- joins.c ---- */
+void cloud_handle_join(cloud_core *core, cloud_member *member, const char *gateway,
+                       trib_bytes payload);
+void cloud_send_welcome(cloud_core *core, cloud_member *member, cloud_gateway *gateway);
+TRIB_MUST_CHECK trib_status cloud_ensure_keys(cloud_core *core, cloud_live *live,
+                                              cloud_gateway *gateway);
+TRIB_MUST_CHECK trib_status cloud_revoke(cloud_core *core, const char *gateway, bool discard);
+
+/* ---- updates.c ---- */
+void cloud_handle_update(cloud_core *core, cloud_member *member, cloud_gateway *gateway,
+                         const char *topic, trib_bytes frame);
+void cloud_handle_prediction(cloud_core *core, cloud_member *member, cloud_gateway *gateway,
+                             const char *topic, trib_bytes frame);
+void cloud_send_receipt(cloud_core *core, const cloud_reply *reply);
+
+/* ---- rounds.c ---- */
+/* Opens the next round where one is wanted and enough gateways have joined. */
+void cloud_consider_round(cloud_core *core, cloud_member *member);
+void cloud_take_action(cloud_core *core, cloud_member *member, trib_round_action action,
+                       const char *reason);
+void cloud_tick(cloud_core *core);
+uint64_t cloud_tick_wait_ms(const cloud_core *core);
+TRIB_MUST_CHECK trib_status cloud_apply_document(cloud_core *core, const char *name, trib_bytes text,
+                                                 uint64_t *ret_revision, bool *ret_new_lineage);
+TRIB_MUST_CHECK trib_status cloud_release_model(cloud_core *core, cloud_member *member,
+                                                const cloud_digest *model, uint64_t round);
+
+/* ---- notices.c ---- */
+/* Publishes what is due and may go out now. */
+void cloud_publish_due(cloud_core *core);
+void cloud_all_due(cloud_core *core); /* after connecting */
+
+/* ---- requests.c ---- */
+void cloud_handle_request(cloud_core *core, cloud_request *request);
+
+#endif

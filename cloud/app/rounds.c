@@ -1,0 +1,296 @@
+/* Rounds open, close, and become models; documents and releases. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cloud/app/core.h"
+
+static trib_status fill_selection(cloud_core *core, cloud_live *live, trib_round_plan *plan) {
+    bool statistics = live->course.stage == TRIB_STAGE_STATISTICS;
+    trib_round_select(&live->federation->rounds, statistics, cloud_live_members(live), plan);
+    plan->number = trib_round_number(core->incarnation, live->round_count + 1);
+    plan->ordinal = statistics ? 0 : live->course.model->round + 1;
+    return core->crypto->random(plan->salt, sizeof plan->salt);
+}
+
+/* A round of training starts from a model that is stored: of round 0 as drawn from the seed, if the
+ * federation does not normalise. */
+static trib_status ensure_base(cloud_core *core, cloud_live *live) {
+    if (live->has_model) {
+        return TRIB_SUCCESS;
+    }
+    TRIB_SCOPED(trib_buffer_deinit)
+    trib_buffer file = {.ceiling = trib_model_file_ceiling(live->federation)};
+    TRIB_TRY(trib_model_write(live->course.model, &file));
+    return core->objects->put(core->objects, trib_buffer_view(&file), &live->base);
+}
+
+static trib_status open_round(cloud_core *core, cloud_member *member) {
+    cloud_live *live = member->live;
+    trib_round_plan plan = {.number = 0};
+    cloud_record_RoundOpened record = cloud_record_RoundOpened_init_zero;
+    TRIB_TRY(fill_selection(core, live, &plan));
+    trib_fold_bounds bounds = trib_course_bounds(&live->course, plan.expected);
+    memcpy(record.federation, live->name, sizeof record.federation);
+    record.round = plan.number;
+    record.statistics = plan.statistics;
+    record.ordinal = plan.ordinal;
+    record.expected = plan.expected;
+    record.quorum = plan.quorum;
+    record.fraction_ppm = plan.fraction_ppm;
+    TRIB_WIRE_SET_BYTES(record.salt, plan.salt, sizeof plan.salt);
+    record.deadline_ms = plan.deadline_ms;
+    record.max_weight = plan.max_weight;
+    record.clip_norm = bounds.clip_norm;
+    record.grid_exponent = bounds.grid_exponent;
+    record.time_ms = trib_wall_ms(core->clock);
+    if (!plan.statistics) {
+        TRIB_TRY(ensure_base(core, live));
+        TRIB_WIRE_SET_BYTES(record.base_digest, live->base.bytes, TRIB_HASH_BYTES);
+    }
+    uint64_t position;
+    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_ROUND_OPENED, cloud_record_RoundOpened_fields,
+                          &record, &position));
+    TRIB_TRY(cloud_live_apply_opened(live, &record, position, trib_monotonic_ms(core->clock)));
+    member->round_due = true;
+    trib_log(TRIB_LOG_INFO, "round opened", "federation=%s round=%llu ordinal=%u kind=%s expected=%u",
+             live->name, (unsigned long long)plan.number, plan.ordinal,
+             plan.statistics ? "statistics" : "training", plan.expected);
+    return TRIB_SUCCESS;
+}
+
+void cloud_consider_round(cloud_core *core, cloud_member *member) {
+    cloud_live *live = member->live;
+    if (live->round_open || live->revision == 0 || live->course.stage == TRIB_STAGE_DONE ||
+        cloud_live_members(live) < live->federation->rounds.gateways) {
+        return;
+    }
+    trib_status status = open_round(core, member);
+    if (!trib_ok(status)) {
+        trib_log(TRIB_LOG_ERROR, "round not opened", "federation=%s why=%s", live->name,
+                 trib_message());
+    }
+}
+
+/* Everyone's statistics in the order of their names, which the table keeps. */
+static trib_status close_statistics(cloud_live *live) {
+    TRIB_SCOPED(trib_free_scoped)
+    trib_bytes *packed = trib_allocate(live->gateways.count, sizeof *packed);
+    if (packed == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for %zu statistics", live->gateways.count);
+    }
+    size_t count = 0;
+    for (size_t i = 0; i < live->gateways.count; i++) {
+        const cloud_gateway *gateway = live->gateways.gateways[i];
+        if (gateway->statistics != NULL && gateway->counted_round == live->round.plan.number) {
+            packed[count++] = trib_bytes_of(gateway->statistics, gateway->statistics_size);
+        }
+    }
+    return trib_course_close_statistics(&live->course, packed, count);
+}
+
+static trib_status store(cloud_core *core, const cloud_live *live, cloud_record_RoundClosed *record) {
+    size_t ceiling = 3 * trib_model_file_ceiling(live->federation);
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer file = {.ceiling = ceiling};
+    cloud_digest model, served, strategy;
+    TRIB_TRY(trib_model_write(live->course.model, &file));
+    TRIB_TRY(core->objects->put(core->objects, trib_buffer_view(&file), &model));
+    trib_buffer_clear(&file);
+    TRIB_TRY(trib_course_write_served(&live->course, &file));
+    TRIB_TRY(core->objects->put(core->objects, trib_buffer_view(&file), &served));
+    trib_buffer_clear(&file);
+    TRIB_TRY(trib_strategy_write(&live->course.strategy, &file));
+    TRIB_TRY(core->objects->put(core->objects, trib_buffer_view(&file), &strategy));
+    TRIB_WIRE_SET_BYTES(record->model_digest, model.bytes, TRIB_HASH_BYTES);
+    TRIB_WIRE_SET_BYTES(record->served_digest, served.bytes, TRIB_HASH_BYTES);
+    TRIB_WIRE_SET_BYTES(record->strategy_digest, strategy.bytes, TRIB_HASH_BYTES);
+    return TRIB_SUCCESS;
+}
+
+static void init_closed(cloud_core *core, const cloud_live *live, cloud_record_RoundClosed *record) {
+    *record = (cloud_record_RoundClosed)cloud_record_RoundClosed_init_zero;
+    memcpy(record->federation, live->name, sizeof record->federation);
+    record->round = live->round.plan.number;
+    record->updates = live->round.accepted;
+    record->weight = live->round.weight;
+    record->loss = live->round.weight > 0 ? live->loss_sum / (double)live->round.weight : 0;
+    record->bytes_up = live->bytes_up;
+    record->time_ms = trib_wall_ms(core->clock);
+}
+
+static trib_status append_closed(cloud_core *core, cloud_member *member,
+                                 const cloud_record_RoundClosed *record) {
+    uint64_t position;
+    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_ROUND_CLOSED, cloud_record_RoundClosed_fields,
+                          record, &position));
+    cloud_live_apply_closed(member->live, record);
+    member->round_due = true;
+    return TRIB_SUCCESS;
+}
+
+static trib_status abandon(cloud_core *core, cloud_member *member, const char *reason) {
+    cloud_live *live = member->live;
+    cloud_record_RoundClosed record;
+    init_closed(core, live, &record);
+    record.abandoned = true;
+    (void)snprintf(record.reason, sizeof record.reason, "%s", reason);
+    trib_log(TRIB_LOG_WARN, "round abandoned",
+             "federation=%s round=%llu updates=%u quorum=%u why=%s", live->name,
+             (unsigned long long)record.round, record.updates, live->round.plan.quorum, reason);
+    TRIB_TRY(append_closed(core, member, &record));
+    TRIB_TRY(cloud_settle(core));
+    /* Whoever was counted is told that it is not. */
+    for (size_t i = 0; i < live->gateways.count; i++) {
+        cloud_gateway *gateway = live->gateways.gateways[i];
+        if (gateway->counted_round == record.round) {
+            cloud_reply reply = {live, gateway, trib_wire_Receipt_init_zero};
+            reply.receipt.round = record.round;
+            reply.receipt.verdict = trib_wire_Verdict_VERDICT_ABANDONED;
+            TRIB_WIRE_SET_BYTES(reply.receipt.digest, gateway->counted_digest, TRIB_HASH_BYTES);
+            memcpy(reply.receipt.reason, record.reason, sizeof reply.receipt.reason);
+            cloud_send_receipt(core, &reply);
+        }
+    }
+    return TRIB_SUCCESS;
+}
+
+static trib_status close_round(cloud_core *core, cloud_member *member) {
+    cloud_live *live = member->live;
+    cloud_record_RoundClosed record;
+    init_closed(core, live, &record);
+    bool statistics = live->round.plan.statistics;
+    trib_status status = statistics ? close_statistics(live)
+                                    : trib_course_close_training(&live->course, live->sum);
+    if (!trib_ok(status)) {
+        char why[120];
+        (void)snprintf(why, sizeof why, "%.119s", trib_message());
+        return abandon(core, member, why);
+    }
+    TRIB_TRY(store(core, live, &record));
+    trib_log(TRIB_LOG_INFO, "round closed",
+             "federation=%s round=%llu ordinal=%u updates=%u weight=%llu loss=%.4f", live->name,
+             (unsigned long long)record.round, live->round.plan.ordinal, record.updates,
+             (unsigned long long)record.weight, record.loss);
+    TRIB_TRY(append_closed(core, member, &record));
+    if (!statistics && live->federation->release_every_round) {
+        return cloud_release_model(core, member, &live->served, record.round);
+    }
+    return TRIB_SUCCESS;
+}
+
+trib_status cloud_release_model(cloud_core *core, cloud_member *member, const cloud_digest *model,
+                                uint64_t round) {
+    cloud_live *live = member->live;
+    cloud_record_Release record = cloud_record_Release_init_zero;
+    memcpy(record.federation, live->name, sizeof record.federation);
+    record.release = trib_round_number(core->incarnation, (uint32_t)live->release_count + 1);
+    record.round = round;
+    record.time_ms = trib_wall_ms(core->clock);
+    TRIB_WIRE_SET_BYTES(record.model_digest, model->bytes, TRIB_HASH_BYTES);
+    uint64_t position;
+    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_RELEASE, cloud_record_Release_fields, &record,
+                          &position));
+    cloud_live_apply_release(live, &record);
+    member->release_due = true;
+    return TRIB_SUCCESS;
+}
+
+void cloud_take_action(cloud_core *core, cloud_member *member, trib_round_action action,
+                       const char *reason) {
+    trib_status status = TRIB_SUCCESS;
+    switch (action) {
+    case TRIB_ACTION_NONE:
+        return;
+    case TRIB_ACTION_CLOSE:
+        status = close_round(core, member);
+        break;
+    case TRIB_ACTION_ABANDON:
+        status = abandon(core, member, reason);
+        break;
+    }
+    if (trib_ok(status)) {
+        cloud_consider_round(core, member);
+    } else { /* the state is ahead of the ledger: a restart closes the round again */
+        trib_log(TRIB_LOG_ERROR, "round not closed", "federation=%s why=%s", member->live->name,
+                 trib_message());
+        core->stop = true;
+    }
+}
+
+void cloud_tick(cloud_core *core) {
+    uint64_t now = trib_monotonic_ms(core->clock);
+    for (size_t i = 0; i < core->member_count; i++) {
+        cloud_member *member = &core->members[i];
+        trib_round_action action = member->pending;
+        const char *reason = "fewer updates than the quorum at the deadline";
+        member->pending = TRIB_ACTION_NONE;
+        if (member->live->round_open && member->damaged) {
+            action = trib_round_step(&member->live->round,
+                                     &(trib_round_event){.kind = TRIB_EVENT_DAMAGED});
+            reason = "its records in the ledger are damaged";
+            member->damaged = false;
+        } else if (member->live->round_open && action == TRIB_ACTION_NONE) {
+            action = trib_round_step(&member->live->round,
+                                     &(trib_round_event){.kind = TRIB_EVENT_TICK, .now_ms = now});
+        }
+        cloud_take_action(core, member, action, reason);
+    }
+}
+
+uint64_t cloud_tick_wait_ms(const cloud_core *core) {
+    uint64_t now = trib_monotonic_ms(core->clock), least = 1000;
+    for (size_t i = 0; i < core->member_count; i++) {
+        if (core->members[i].live->round_open) {
+            uint64_t wait = trib_round_wait_ms(&core->members[i].live->round, now);
+            least = wait < least ? wait : least;
+        }
+        least = core->members[i].pending != TRIB_ACTION_NONE ? 0 : least;
+    }
+    return least;
+}
+
+static trib_status same_lineage(cloud_core *core, const trib_federation *left,
+                                const trib_federation *right, bool *ret_same) {
+    trib_lineage a, b;
+    TRIB_TRY(trib_federation_lineage(core->crypto, left, &a));
+    TRIB_TRY(trib_federation_lineage(core->crypto, right, &b));
+    *ret_same = memcmp(&a, &b, sizeof a) == 0;
+    return TRIB_SUCCESS;
+}
+
+trib_status cloud_apply_document(cloud_core *core, const char *name, trib_bytes text,
+                                 uint64_t *ret_revision, bool *ret_new_lineage) {
+    TRIB_SCOPED(trib_free_scoped) trib_federation *parsed = trib_allocate(1, sizeof *parsed);
+    if (parsed == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a federation");
+    }
+    TRIB_TRY(trib_federation_parse(name, text, parsed));
+    cloud_member *member = cloud_find(core, parsed->name);
+    bool same = false;
+    if (member != NULL && member->live->revision > 0) {
+        TRIB_TRY(same_lineage(core, member->live->federation, parsed, &same));
+    }
+    if (member != NULL && !same && member->live->round_open) {
+        TRIB_TRY(abandon(core, member, "a document with another lineage was applied"));
+    }
+    cloud_record_Federation record = cloud_record_Federation_init_zero;
+    memcpy(record.federation, parsed->name, sizeof record.federation);
+    record.revision = member != NULL ? member->live->revision + 1 : 1;
+    record.time_ms = trib_wall_ms(core->clock);
+    record.new_lineage = !same;
+    trib_wire_put(&record.document, &text);
+    uint64_t position;
+    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_FEDERATION, cloud_record_Federation_fields,
+                          &record, &position));
+    trib_bytes payload = trib_buffer_view(&core->scratch);
+    TRIB_TRY(cloud_apply(core, &(cloud_record){.position = position,
+                                               .type = cloud_record_Type_TYPE_FEDERATION,
+                                               .payload = payload}));
+    member = cloud_find(core, parsed->name);
+    member->federation_due = member->round_due = true;
+    trib_log(TRIB_LOG_INFO, "federation applied", "federation=%s revision=%llu lineage=%s",
+             parsed->name, (unsigned long long)record.revision, same ? "same" : "new");
+    *ret_revision = record.revision;
+    *ret_new_lineage = !same;
+    cloud_consider_round(core, member);
+    return TRIB_SUCCESS;
+}

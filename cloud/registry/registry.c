@@ -1,0 +1,359 @@
+#include "cloud/registry/registry.h"
+
+#include <string.h>
+
+#include "common/base/heap.h"
+#include "common/wire/wire.h"
+#include "generated/cloud_registry_migrations.h"
+
+struct cloud_registry {
+    trib_database *database;
+};
+
+trib_status cloud_registry_open(const char *path, cloud_registry **ret_registry) {
+    cloud_registry *registry = trib_allocate(1, sizeof *registry);
+    if (registry == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for the registry");
+    }
+    trib_status status = trib_database_open(
+        path, cloud_registry_migrations,
+        sizeof cloud_registry_migrations / sizeof cloud_registry_migrations[0], &registry->database);
+    if (!trib_ok(status)) {
+        trib_free(registry);
+        return status;
+    }
+    *ret_registry = registry;
+    return TRIB_SUCCESS;
+}
+
+void cloud_registry_close(cloud_registry *registry) {
+    if (registry != NULL) {
+        trib_database_close(registry->database);
+        trib_free(registry);
+    }
+}
+
+trib_status cloud_registry_position(cloud_registry *registry, uint64_t *ret_position) {
+    trib_statement *statement;
+    bool row;
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "SELECT value FROM meta WHERE key = 'position'", &statement));
+    TRIB_TRY(trib_statement_step(statement, &row));
+    if (!row) {
+        return TRIB_FAIL(TRIB_E_CORRUPT, "the registry has lost its position: rebuild it");
+    }
+    *ret_position = (uint64_t)trib_column_integer(statement, 0);
+    trib_statement_reset(statement);
+    return TRIB_SUCCESS;
+}
+
+trib_status cloud_registry_begin(cloud_registry *registry) {
+    return trib_database_begin(registry->database);
+}
+
+trib_status cloud_registry_commit(cloud_registry *registry, uint64_t position) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "UPDATE meta SET value = ?1 WHERE key = 'position'", &statement));
+    trib_bind_integer(statement, 1, (int64_t)position);
+    TRIB_TRY(trib_statement_finish(statement));
+    return trib_database_commit(registry->database);
+}
+
+void cloud_registry_rollback(cloud_registry *registry) {
+    trib_database_rollback(registry->database);
+}
+
+static trib_status keep_newest(cloud_registry *registry, const char *federation, const char *subject,
+                               const cloud_record *record) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "INSERT OR REPLACE INTO newest VALUES (?1, ?2, ?3, ?4, ?5)",
+                                   &statement));
+    trib_bind_text(statement, 1, federation);
+    trib_bind_text(statement, 2, subject);
+    trib_bind_integer(statement, 3, record->type);
+    trib_bind_integer(statement, 4, (int64_t)record->position);
+    trib_bind_bytes(statement, 5, record->payload);
+    return trib_statement_finish(statement);
+}
+
+static trib_status take_federation(cloud_registry *registry, const cloud_record *record) {
+    cloud_record_Federation message = cloud_record_Federation_init_zero;
+    trib_bytes document;
+    trib_statement *statement;
+    trib_wire_catch(&message.document, &document);
+    TRIB_TRY(trib_wire_decode(cloud_record_Federation_fields, record->payload, &message));
+    TRIB_TRY(keep_newest(registry, message.federation, "", record));
+    if (message.new_lineage) { /* rounds of the old lineage say nothing about the new one */
+        TRIB_TRY(trib_database_prepare(registry->database,
+                                       "DELETE FROM newest WHERE federation = ?1 AND type IN (3, 5)",
+                                       &statement));
+        trib_bind_text(statement, 1, message.federation);
+        TRIB_TRY(trib_statement_finish(statement));
+    }
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "INSERT OR REPLACE INTO federations VALUES (?1, ?2, ?3, ?4)",
+                                   &statement));
+    trib_bind_text(statement, 1, message.federation);
+    trib_bind_integer(statement, 2, (int64_t)message.revision);
+    trib_bind_bytes(statement, 3, document);
+    trib_bind_integer(statement, 4, (int64_t)message.time_ms);
+    return trib_statement_finish(statement);
+}
+
+static trib_status take_join(cloud_registry *registry, const cloud_record *record) {
+    cloud_record_Join message = cloud_record_Join_init_zero;
+    trib_bytes envelope;
+    trib_statement *statement;
+    trib_wire_catch(&message.envelope, &envelope);
+    TRIB_TRY(trib_wire_decode(cloud_record_Join_fields, record->payload, &message));
+    TRIB_TRY(keep_newest(registry, message.federation, message.gateway, record));
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "INSERT OR REPLACE INTO gateways VALUES (?1, ?2, ?3, ?4, ?5)",
+                                   &statement));
+    trib_bind_text(statement, 1, message.federation);
+    trib_bind_text(statement, 2, message.gateway);
+    trib_bind_integer(statement, 3, (int64_t)message.generation);
+    trib_bind_text(statement, 4, message.serial);
+    trib_bind_integer(statement, 5, (int64_t)message.time_ms);
+    return trib_statement_finish(statement);
+}
+
+static trib_status take_opened(cloud_registry *registry, const cloud_record *record) {
+    cloud_record_RoundOpened message = cloud_record_RoundOpened_init_zero;
+    trib_statement *statement;
+    TRIB_TRY(trib_wire_decode(cloud_record_RoundOpened_fields, record->payload, &message));
+    TRIB_TRY(keep_newest(registry, message.federation, "", record));
+    TRIB_TRY(trib_database_prepare(
+        registry->database,
+        "INSERT OR REPLACE INTO rounds (federation, number, ordinal, statistics, outcome, opened_ms)"
+        " VALUES (?1, ?2, ?3, ?4, 'open', ?5)",
+        &statement));
+    trib_bind_text(statement, 1, message.federation);
+    trib_bind_integer(statement, 2, (int64_t)message.round);
+    trib_bind_integer(statement, 3, message.ordinal);
+    trib_bind_integer(statement, 4, message.statistics);
+    trib_bind_integer(statement, 5, (int64_t)message.time_ms);
+    return trib_statement_finish(statement);
+}
+
+static trib_status take_closed(cloud_registry *registry, const cloud_record *record) {
+    cloud_record_RoundClosed message = cloud_record_RoundClosed_init_zero;
+    trib_statement *statement;
+    TRIB_TRY(trib_wire_decode(cloud_record_RoundClosed_fields, record->payload, &message));
+    if (!message.abandoned) {
+        TRIB_TRY(keep_newest(registry, message.federation, "", record));
+    }
+    TRIB_TRY(trib_database_prepare(
+        registry->database,
+        "UPDATE rounds SET outcome = ?3, updates = ?4, weight = ?5, loss = ?6, bytes_up = ?7,"
+        " closed_ms = ?8, model = ?9, served = ?10, strategy = ?11, reason = ?12"
+        " WHERE federation = ?1 AND number = ?2",
+        &statement));
+    trib_bind_text(statement, 1, message.federation);
+    trib_bind_integer(statement, 2, (int64_t)message.round);
+    trib_bind_text(statement, 3, message.abandoned ? "abandoned" : "closed");
+    trib_bind_integer(statement, 4, message.updates);
+    trib_bind_integer(statement, 5, (int64_t)message.weight);
+    trib_bind_number(statement, 6, message.loss);
+    trib_bind_integer(statement, 7, (int64_t)message.bytes_up);
+    trib_bind_integer(statement, 8, (int64_t)message.time_ms);
+    trib_bind_bytes(statement, 9, trib_bytes_of(message.model_digest.bytes, message.model_digest.size));
+    trib_bind_bytes(statement, 10,
+                    trib_bytes_of(message.served_digest.bytes, message.served_digest.size));
+    trib_bind_bytes(statement, 11,
+                    trib_bytes_of(message.strategy_digest.bytes, message.strategy_digest.size));
+    trib_bind_text(statement, 12, message.reason);
+    return trib_statement_finish(statement);
+}
+
+static trib_status take_revoked(cloud_registry *registry, const cloud_record *record) {
+    cloud_record_Revoked message = cloud_record_Revoked_init_zero;
+    trib_statement *statement;
+    TRIB_TRY(trib_wire_decode(cloud_record_Revoked_fields, record->payload, &message));
+    TRIB_TRY(keep_newest(registry, "", message.gateway, record));
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "INSERT OR REPLACE INTO revocations VALUES (?1, ?2, ?3)",
+                                   &statement));
+    trib_bind_text(statement, 1, message.gateway);
+    trib_bind_integer(statement, 2, message.discard);
+    trib_bind_integer(statement, 3, (int64_t)message.time_ms);
+    return trib_statement_finish(statement);
+}
+
+static trib_status take_release(cloud_registry *registry, const cloud_record *record) {
+    cloud_record_Release message = cloud_record_Release_init_zero;
+    trib_statement *statement;
+    TRIB_TRY(trib_wire_decode(cloud_record_Release_fields, record->payload, &message));
+    TRIB_TRY(keep_newest(registry, message.federation, "", record));
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "INSERT OR REPLACE INTO releases VALUES (?1, ?2, ?3, ?4, ?5)",
+                                   &statement));
+    trib_bind_text(statement, 1, message.federation);
+    trib_bind_integer(statement, 2, (int64_t)message.release);
+    trib_bind_integer(statement, 3, (int64_t)message.round);
+    trib_bind_bytes(statement, 4, trib_bytes_of(message.model_digest.bytes, message.model_digest.size));
+    trib_bind_integer(statement, 5, (int64_t)message.time_ms);
+    return trib_statement_finish(statement);
+}
+
+trib_status cloud_registry_take(cloud_registry *registry, const cloud_record *record) {
+    switch ((cloud_record_Type)record->type) {
+    case cloud_record_Type_TYPE_FEDERATION:
+        return take_federation(registry, record);
+    case cloud_record_Type_TYPE_JOIN:
+        return take_join(registry, record);
+    case cloud_record_Type_TYPE_ROUND_OPENED:
+        return take_opened(registry, record);
+    case cloud_record_Type_TYPE_ROUND_CLOSED:
+        return take_closed(registry, record);
+    case cloud_record_Type_TYPE_REVOKED:
+        return take_revoked(registry, record);
+    case cloud_record_Type_TYPE_RELEASE:
+        return take_release(registry, record);
+    case cloud_record_Type_TYPE_UPDATE:
+    case cloud_record_Type_TYPE_NONE:
+        return TRIB_SUCCESS;
+    }
+    return TRIB_SUCCESS; /* a kind of a newer version: readers ignore what they do not know */
+}
+
+trib_status cloud_registry_restore(cloud_registry *registry,
+                                   trib_status (*each)(void *context, const cloud_record *record),
+                                   void *context) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(
+        registry->database, "SELECT type, position, payload FROM newest ORDER BY position",
+        &statement));
+    for (;;) {
+        bool row;
+        TRIB_TRY(trib_statement_step(statement, &row));
+        if (!row) {
+            return TRIB_SUCCESS;
+        }
+        cloud_record record = {.type = (uint32_t)trib_column_integer(statement, 0),
+                               .position = (uint64_t)trib_column_integer(statement, 1),
+                               .payload = trib_column_bytes(statement, 2)};
+        trib_status status = each(context, &record);
+        if (!trib_ok(status)) {
+            trib_statement_reset(statement);
+            return status;
+        }
+    }
+}
+
+trib_status cloud_registry_last_round(cloud_registry *registry, const char *federation,
+                                      bool closed_only, uint64_t *ret_number) {
+    trib_statement *statement;
+    bool row;
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "SELECT max(number) FROM rounds WHERE federation = ?1"
+                                   " AND (NOT ?2 OR outcome <> 'open')",
+                                   &statement));
+    trib_bind_text(statement, 1, federation);
+    trib_bind_integer(statement, 2, closed_only);
+    TRIB_TRY(trib_statement_step(statement, &row));
+    *ret_number = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
+    trib_statement_reset(statement);
+    return TRIB_SUCCESS;
+}
+
+static void hex_column(const trib_statement *statement, int column, char ret_text[65]) {
+    trib_bytes bytes = trib_column_bytes(statement, column);
+    ret_text[0] = '\0';
+    if (bytes.size == 32) {
+        trib_hex(bytes, ret_text);
+    }
+}
+
+static void copy_column(const trib_statement *statement, int column, char *ret_text, size_t size) {
+    const char *text = trib_column_text(statement, column);
+    size_t length = strlen(text) < size ? strlen(text) : size - 1;
+    memcpy(ret_text, text, length);
+    ret_text[length] = '\0';
+}
+
+trib_status cloud_registry_rounds(cloud_registry *registry, const char *federation, int64_t after,
+                                  uint32_t most, bool models,
+                                  void (*each)(void *context, const cloud_round_row *row),
+                                  void *context) {
+#define ROUND_COLUMNS                                                                              \
+    "SELECT number, ordinal, statistics, outcome, updates, weight, loss, bytes_up, opened_ms,"     \
+    " closed_ms, model, served, reason, EXISTS (SELECT 1 FROM releases r WHERE r.federation ="     \
+    " rounds.federation AND r.model = rounds.served) FROM rounds WHERE federation = ?1"
+    static const char ended[] = ROUND_COLUMNS
+        " AND outcome <> 'open' AND ordinal > ?2 ORDER BY number LIMIT ?3";
+    static const char with_model[] = ROUND_COLUMNS
+        " AND outcome = 'closed' AND ordinal > ?2 ORDER BY number DESC LIMIT ?3";
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(registry->database, models ? with_model : ended, &statement));
+    trib_bind_text(statement, 1, federation);
+    trib_bind_integer(statement, 2, after);
+    trib_bind_integer(statement, 3, most);
+    for (bool row = true;;) {
+        TRIB_TRY(trib_statement_step(statement, &row));
+        if (!row) {
+            return TRIB_SUCCESS;
+        }
+        cloud_round_row found = {.number = (uint64_t)trib_column_integer(statement, 0),
+                                 .ordinal = (uint32_t)trib_column_integer(statement, 1),
+                                 .statistics = trib_column_integer(statement, 2) != 0,
+                                 .updates = (uint32_t)trib_column_integer(statement, 4),
+                                 .weight = (uint64_t)trib_column_integer(statement, 5),
+                                 .loss = trib_column_number(statement, 6),
+                                 .bytes_up = (uint64_t)trib_column_integer(statement, 7),
+                                 .opened_ms = (uint64_t)trib_column_integer(statement, 8),
+                                 .closed_ms = (uint64_t)trib_column_integer(statement, 9),
+                                 .released = trib_column_integer(statement, 13) != 0};
+        copy_column(statement, 3, found.outcome, sizeof found.outcome);
+        hex_column(statement, 10, found.model);
+        hex_column(statement, 11, found.served);
+        copy_column(statement, 12, found.reason, sizeof found.reason);
+        each(context, &found);
+    }
+}
+
+trib_status cloud_registry_note_published(cloud_registry *registry, const char *federation,
+                                          const uint8_t id[16], uint32_t chunks) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "INSERT OR REPLACE INTO published VALUES (?1, ?2, ?3)",
+                                   &statement));
+    trib_bind_text(statement, 1, federation);
+    trib_bind_bytes(statement, 2, trib_bytes_of(id, 16));
+    trib_bind_integer(statement, 3, chunks);
+    return trib_statement_finish(statement);
+}
+
+trib_status cloud_registry_forget_published(cloud_registry *registry, const char *federation,
+                                            const uint8_t id[16]) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "DELETE FROM published WHERE federation = ?1 AND id = ?2",
+                                   &statement));
+    trib_bind_text(statement, 1, federation);
+    trib_bind_bytes(statement, 2, trib_bytes_of(id, 16));
+    return trib_statement_finish(statement);
+}
+
+trib_status cloud_registry_published(cloud_registry *registry, const char *federation,
+                                     void (*each)(void *context, const uint8_t id[16],
+                                                  uint32_t chunks),
+                                     void *context) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "SELECT id, chunks FROM published WHERE federation = ?1",
+                                   &statement));
+    trib_bind_text(statement, 1, federation);
+    for (bool row = true;;) {
+        TRIB_TRY(trib_statement_step(statement, &row));
+        if (!row) {
+            return TRIB_SUCCESS;
+        }
+        trib_bytes id = trib_column_bytes(statement, 0);
+        if (id.size == 16) {
+            each(context, id.data, (uint32_t)trib_column_integer(statement, 1));
+        }
+    }
+}

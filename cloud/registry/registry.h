@@ -1,0 +1,75 @@
+/* The ledger as tables: a SQLite view at a ledger position, which recovery starts from and people ask.
+ *
+ * It is never the truth: delete it and it is made again by taking every record once more. Updates are
+ * not kept here, only counted when their round closes.
+ *
+ * errors   TRIB_E_CORRUPT a damaged database (rebuild it), TRIB_E_IO
+ * threads  one
+ */
+#ifndef CLOUD_REGISTRY_REGISTRY_H
+#define CLOUD_REGISTRY_REGISTRY_H
+
+#include "cloud/ledger/ledger.h"
+#include "cloud/types/records.pb.h"
+#include "common/database/database.h"
+
+typedef struct cloud_registry cloud_registry;
+
+TRIB_MUST_CHECK trib_status cloud_registry_open(const char *path, cloud_registry **ret_registry);
+void cloud_registry_close(cloud_registry *registry);
+
+/* Every record up to here is in the view. */
+TRIB_MUST_CHECK trib_status cloud_registry_position(cloud_registry *registry, uint64_t *ret_position);
+
+/* One transaction takes any number of records: begin, take ..., commit. */
+TRIB_MUST_CHECK trib_status cloud_registry_begin(cloud_registry *registry);
+TRIB_MUST_CHECK trib_status cloud_registry_take(cloud_registry *registry, const cloud_record *record);
+TRIB_MUST_CHECK trib_status cloud_registry_commit(cloud_registry *registry, uint64_t position);
+void cloud_registry_rollback(cloud_registry *registry);
+
+/* The newest records, in the order of their positions: the state at `position` but for updates. */
+TRIB_MUST_CHECK trib_status cloud_registry_restore(cloud_registry *registry,
+                                                   trib_status (*each)(void *context,
+                                                                       const cloud_record *record),
+                                                   void *context);
+
+/* The highest round number of a federation (0: none), for numbers that must only rise. */
+TRIB_MUST_CHECK trib_status cloud_registry_last_round(cloud_registry *registry,
+                                                      const char *federation, bool closed_only,
+                                                      uint64_t *ret_number);
+
+/* Objects whose chunks are retained on the broker, so that a restart can still clear them. */
+TRIB_MUST_CHECK trib_status cloud_registry_note_published(cloud_registry *registry,
+                                                          const char *federation,
+                                                          const uint8_t id[16], uint32_t chunks);
+TRIB_MUST_CHECK trib_status cloud_registry_forget_published(cloud_registry *registry,
+                                                            const char *federation,
+                                                            const uint8_t id[16]);
+TRIB_MUST_CHECK trib_status cloud_registry_published(cloud_registry *registry, const char *federation,
+                                                     void (*each)(void *context,
+                                                                  const uint8_t id[16],
+                                                                  uint32_t chunks),
+                                                     void *context);
+
+typedef struct cloud_round_row {
+    uint64_t number;
+    uint32_t ordinal;
+    bool statistics;
+    char outcome[16];
+    uint32_t updates;
+    uint64_t weight;
+    double loss;
+    uint64_t bytes_up, opened_ms, closed_ms;
+    char model[65], served[65]; /* hexadecimal, or "" */
+    char reason[120];
+    bool released;
+} cloud_round_row;
+/* Rounds that have ended with an ordinal above `after`, oldest first, or those with a model, newest
+ * first. At most `most`. */
+TRIB_MUST_CHECK trib_status cloud_registry_rounds(cloud_registry *registry, const char *federation,
+                                                  int64_t after, uint32_t most, bool models,
+                                                  void (*each)(void *context,
+                                                               const cloud_round_row *row),
+                                                  void *context);
+
+#endif

@@ -1,0 +1,259 @@
+#include "cloud/round/live.h"
+
+#include <string.h>
+
+#include "common/signal/check.h"
+#include "common/update/statistics.h"
+#include "cloud/ingest/join.h"
+
+trib_status cloud_live_create(const char *name, cloud_live **ret_live) {
+    cloud_live *live = trib_allocate(1, sizeof *live);
+    trib_federation *federation = trib_allocate(1, sizeof *federation);
+    if (live == NULL || federation == NULL || !trib_topic_name_valid(name)) {
+        trib_free(live);
+        trib_free(federation);
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a federation");
+    }
+    memcpy(live->name, name, strlen(name) + 1);
+    live->federation = federation;
+    live->document.ceiling = TRIB_DOCUMENT_MAX_BYTES;
+    live->gateways.ceiling = CLOUD_MAX_GATEWAYS;
+    live->epoch = 1;
+    *ret_live = live;
+    return TRIB_SUCCESS;
+}
+
+void cloud_live_destroy(cloud_live *live) {
+    if (live != NULL) {
+        trib_course_deinit(&live->course);
+        trib_fold_destroy(live->sum);
+        cloud_gateway_table_deinit(&live->gateways);
+        trib_buffer_deinit(&live->document);
+        trib_free(live->federation);
+        trib_free(live);
+    }
+}
+
+uint32_t cloud_live_members(const cloud_live *live) {
+    uint32_t members = 0;
+    for (size_t i = 0; i < live->gateways.count; i++) {
+        const cloud_gateway *gateway = live->gateways.gateways[i];
+        members += gateway->generation > 0 && !gateway->revoked;
+    }
+    return members;
+}
+
+/* Forgets what belongs to one round. */
+static void clear_round(cloud_live *live) {
+    for (size_t i = 0; i < live->gateways.count; i++) {
+        trib_free(live->gateways.gateways[i]->statistics);
+        live->gateways.gateways[i]->statistics = NULL;
+        live->gateways.gateways[i]->statistics_size = 0;
+    }
+    trib_fold_destroy(live->sum);
+    live->sum = NULL;
+    live->loss_sum = 0;
+    live->bytes_up = 0;
+}
+
+trib_status cloud_live_apply_federation(cloud_live *live, const trib_crypto *crypto,
+                                        const cloud_record_Federation *record,
+                                        trib_bytes document) {
+    TRIB_SCOPED(trib_free_scoped) trib_federation *parsed = trib_allocate(1, sizeof *parsed);
+    if (parsed == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a federation");
+    }
+    TRIB_TRY(trib_federation_parse(live->name, document, parsed));
+    if (record->new_lineage) {
+        trib_course course;
+        TRIB_TRY(trib_course_init(&course, crypto, parsed));
+        trib_course_deinit(&live->course);
+        live->course = course;
+        live->has_model = false;
+        live->round_open = false;
+        clear_round(live);
+    } else {
+        /* The course goes on under the new rules; its stage follows from them. */
+        live->course.federation = *parsed;
+        live->course.strategy.spec = parsed->strategy;
+        if (live->course.stage != TRIB_STAGE_STATISTICS) {
+            live->course.stage = live->course.model->round < parsed->rounds.maximum
+                                     ? TRIB_STAGE_TRAINING
+                                     : TRIB_STAGE_DONE;
+        }
+    }
+    *live->federation = *parsed;
+    live->revision = record->revision;
+    trib_buffer_clear(&live->document);
+    return trib_buffer_append(&live->document, document);
+}
+
+trib_status cloud_live_apply_join(cloud_live *live, const trib_crypto *crypto,
+                                  const cloud_record_Join *record, trib_bytes envelope) {
+    cloud_gateway *gateway;
+    cloud_join join;
+    TRIB_TRY(cloud_join_reread(crypto, envelope, &join));
+    TRIB_TRY(cloud_gateway_add(&live->gateways, record->gateway, &gateway));
+    uint8_t *copy = trib_allocate(envelope.size, 1);
+    if (copy == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a join of %zu bytes", envelope.size);
+    }
+    memcpy(copy, envelope.data, envelope.size);
+    trib_free(gateway->join);
+    gateway->join = copy;
+    gateway->join_size = envelope.size;
+    gateway->generation = record->generation;
+    gateway->session = record->session;
+    gateway->joined_ms = record->time_ms;
+    memcpy(gateway->serial, record->serial, sizeof gateway->serial);
+    gateway->capabilities = join.message.capabilities;
+    gateway->keyed = false;
+    gateway->update_next = 0;
+    cloud_gateway_forget_assembly(gateway);
+    return TRIB_SUCCESS;
+}
+
+trib_status cloud_live_apply_opened(cloud_live *live, const cloud_record_RoundOpened *record,
+                                    uint64_t position, uint64_t now_ms) {
+    if (record->salt.size != TRIB_SELECT_SALT_BYTES) {
+        return TRIB_FAIL(TRIB_E_CORRUPT, "a round without a salt");
+    }
+    trib_round_plan plan = {.number = record->round, .statistics = record->statistics,
+                            .ordinal = record->ordinal, .expected = record->expected,
+                            .quorum = record->quorum, .fraction_ppm = record->fraction_ppm,
+                            .deadline_ms = record->deadline_ms, .max_weight = record->max_weight};
+    memcpy(plan.salt, record->salt.bytes, sizeof plan.salt);
+    clear_round(live);
+    live->bounds = (trib_fold_bounds){.max_updates = record->expected,
+                                      .max_weight = record->max_weight,
+                                      .clip_norm = record->clip_norm,
+                                      .grid_exponent = record->grid_exponent};
+    if (!record->statistics) {
+        TRIB_TRY(trib_fold_create(&live->bounds, live->course.model->parameter_count, &live->sum));
+    }
+    if (record->base_digest.size == TRIB_HASH_BYTES) {
+        memcpy(live->base.bytes, record->base_digest.bytes, TRIB_HASH_BYTES);
+    }
+    trib_round_open(&live->round, &plan, now_ms);
+    live->round_open = true;
+    live->round_count = (uint32_t)record->round;
+    live->opened_position = position;
+    live->opened_wall_ms = record->time_ms;
+    return TRIB_SUCCESS;
+}
+
+static trib_status keep_statistics(cloud_gateway *gateway, trib_bytes payload) {
+    uint8_t *copy = trib_allocate(payload.size, 1);
+    if (copy == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for statistics of %zu bytes", payload.size);
+    }
+    memcpy(copy, payload.data, payload.size);
+    trib_free(gateway->statistics);
+    gateway->statistics = copy;
+    gateway->statistics_size = payload.size;
+    return TRIB_SUCCESS;
+}
+
+trib_status cloud_live_apply_update(cloud_live *live, const cloud_record_Update *record,
+                                    trib_bytes update, uint64_t position,
+                                    trib_round_action *ret_action) {
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer storage = {.ceiling =
+                                                               cloud_live_payload_ceiling(live)};
+    cloud_update opened;
+    cloud_gateway *gateway;
+    TRIB_TRY(cloud_update_open(update, storage.ceiling, &storage, &opened));
+    TRIB_TRY(cloud_gateway_add(&live->gateways, record->gateway, &gateway));
+    uint32_t weight = opened.message.examples;
+    if (live->round.plan.statistics) {
+        TRIB_TRY(keep_statistics(gateway, opened.payload));
+    } else {
+        trib_update_view view;
+        TRIB_TRY(trib_update_open(opened.payload, &view));
+        TRIB_TRY(trib_fold_add(live->sum, &view));
+        weight = view.weight;
+    }
+    if (record->session == gateway->session && record->sequence >= gateway->update_next) {
+        gateway->update_next = record->sequence + 1;
+    }
+    gateway->counted_round = opened.message.round;
+    memcpy(gateway->counted_digest, record->digest.bytes, TRIB_HASH_BYTES);
+    gateway->counted_position = position;
+    gateway->counted_weight = weight;
+    gateway->accepted++;
+    live->loss_sum += (double)opened.message.loss * (double)weight;
+    live->bytes_up += update.size;
+    *ret_action = trib_round_step(
+        &live->round, &(trib_round_event){.kind = TRIB_EVENT_ACCEPTED, .weight = weight});
+    return TRIB_SUCCESS;
+}
+
+void cloud_live_apply_closed(cloud_live *live, const cloud_record_RoundClosed *record) {
+    live->round_open = false;
+    live->round.phase = record->abandoned ? TRIB_ROUND_ABANDONED : TRIB_ROUND_CLOSED;
+    live->closed_through = record->round;
+    if (!record->abandoned) {
+        memcpy(live->base.bytes, record->model_digest.bytes, TRIB_HASH_BYTES);
+        memcpy(live->served.bytes, record->served_digest.bytes, TRIB_HASH_BYTES);
+        memcpy(live->strategy.bytes, record->strategy_digest.bytes, TRIB_HASH_BYTES);
+        live->has_model = true;
+    }
+    clear_round(live);
+}
+
+void cloud_live_apply_revoked(cloud_live *live, const cloud_record_Revoked *record) {
+    cloud_gateway *gateway;
+    if (trib_ok(cloud_gateway_add(&live->gateways, record->gateway, &gateway))) {
+        gateway->revoked = true;
+        gateway->discarded = record->discard;
+        live->epoch++;
+    }
+}
+
+void cloud_live_apply_release(cloud_live *live, const cloud_record_Release *record) {
+    live->release.number = record->release;
+    live->release.round = record->round;
+    memcpy(live->release.model.bytes, record->model_digest.bytes, TRIB_HASH_BYTES);
+    live->release_count = (uint32_t)record->release;
+}
+
+trib_status cloud_live_restore_course(cloud_live *live, const trib_crypto *crypto,
+                                      cloud_object_store *objects) {
+    if (!live->has_model) {
+        return TRIB_SUCCESS; /* as apply_federation left it: drawn from the seed */
+    }
+    size_t ceiling = trib_model_file_ceiling(live->federation) * 3;
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer model = {.ceiling = ceiling};
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer strategy = {.ceiling = ceiling};
+    TRIB_TRY(objects->get(objects, &live->base, &model));
+    TRIB_TRY(objects->get(objects, &live->strategy, &strategy));
+    trib_course course;
+    TRIB_TRY(trib_course_restore(&course, crypto, live->federation, trib_buffer_view(&model),
+                                 trib_buffer_view(&strategy)));
+    trib_course_deinit(&live->course);
+    live->course = course;
+    return TRIB_SUCCESS;
+}
+
+trib_status cloud_live_discard(cloud_live *live, cloud_gateway *gateway, trib_bytes update) {
+    if (!live->round_open || gateway->counted_round != live->round.plan.number) {
+        return TRIB_SUCCESS;
+    }
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer storage = {.ceiling =
+                                                               cloud_live_payload_ceiling(live)};
+    cloud_update opened;
+    TRIB_TRY(cloud_update_open(update, storage.ceiling, &storage, &opened));
+    if (live->round.plan.statistics) {
+        trib_free(gateway->statistics);
+        gateway->statistics = NULL;
+        gateway->statistics_size = 0;
+    } else {
+        trib_update_view view;
+        TRIB_TRY(trib_update_open(opened.payload, &view));
+        trib_fold_subtract(live->sum, &view);
+    }
+    live->loss_sum -= (double)opened.message.loss * (double)gateway->counted_weight;
+    (void)trib_round_step(&live->round, &(trib_round_event){.kind = TRIB_EVENT_DISCARDED,
+                                                            .weight = gateway->counted_weight});
+    gateway->counted_round = 0;
+    return TRIB_SUCCESS;
+}
