@@ -4,6 +4,7 @@
 
 #include "common/signal/check.h"
 #include "common/signal/normalise.h"
+#include "common/statistic/hotelling.h"
 #include "common/update/statistics.h"
 
 struct trib_contributor {
@@ -105,6 +106,20 @@ static trib_status pack(trib_contributor *contributor, const trib_contribution_t
     return TRIB_SUCCESS;
 }
 
+/* A statistic is sent as it is: the cloud's mean of them is the model. */
+static trib_status contribute_moment(trib_contributor *contributor, const trib_model *base,
+                                     const trib_examples *examples,
+                                     const trib_contribution_task *task,
+                                     trib_contribution *ret_contribution) {
+    const trib_federation *federation = contributor->federation;
+    TRIB_TRY(trib_hotelling_moment(federation, base->spread, examples, contributor->parameters));
+    trib_contribution contribution = {.weight = weight_of(federation, examples->count),
+                                      .examples = (uint32_t)examples->count, .steps = 1};
+    TRIB_TRY(pack(contributor, task, &contribution));
+    *ret_contribution = contribution;
+    return TRIB_SUCCESS;
+}
+
 trib_status trib_contribute_training(trib_contributor *contributor, const trib_model *base,
                                      const trib_examples *normalised,
                                      const trib_contribution_task *task,
@@ -115,7 +130,7 @@ trib_status trib_contribute_training(trib_contributor *contributor, const trib_m
         return TRIB_FAIL(TRIB_E_STATE, "there are no examples yet");
     }
     if (contributor->trainer == NULL) {
-        return TRIB_FAIL(TRIB_E_ARGUMENT, "this federation trains no network");
+        return contribute_moment(contributor, base, normalised, task, ret_contribution);
     }
     const trib_train_task training = {.seed = federation->seed, .gateway = task->gateway,
                                       .round = task->ordinal, .schedule_round = task->ordinal - 1,

@@ -93,14 +93,19 @@ static trib_status read_delimiter(trib_value map, trib_source_spec *source) {
 }
 
 trib_status trib_read_source(trib_value map, trib_federation *federation) {
-    static const char *const keys[] = {"files",     "delimiter", "rate_hz", "timestamp", "channels",
-                                       "label",     "targets",   "anomaly", "split",     NULL};
+    static const char *const keys[] = {"files",    "clients", "delimiter", "rate_hz",
+                                       "timestamp", "channels", "label",    "targets",
+                                       "anomaly",   "split",    NULL};
+    static const char *const clients[] = {"folder", "file", NULL};
     static const char *const anomaly_keys[] = {"column", NULL};
     trib_source_spec *source = &federation->source;
     memcpy(source->files, "*.csv", sizeof "*.csv");
     source->delimiter = ',';
     TRIB_TRY(trib_config_only(map, keys));
     TRIB_TRY(trib_config_text(map, "files", source->files, sizeof source->files));
+    size_t client = 0;
+    TRIB_TRY(trib_config_choice(map, "clients", clients, &client));
+    source->client_per_file = client == 1;
     TRIB_TRY(read_delimiter(map, source));
     trib_value rate, channels, targets, anomaly;
     TRIB_TRY(trib_value_need(map, "rate_hz", &rate));

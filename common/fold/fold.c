@@ -6,7 +6,7 @@
 #include "common/base/heap.h"
 
 enum {
-    STRIPE = 2048,         /* values looked at, then added, while they are in the first cache */
+    STRIPE = 1024,         /* values looked at, then added, while they are in the first cache */
     LOOSE_BITS = 46,       /* W * C / grid at most 2^46: 64 such contributions before a flush */
     MAX_CONTRIBUTION = 50, /* the design's two limits, as powers of two */
     MAX_SUM = 62,
@@ -96,10 +96,12 @@ static void flush(trib_fold *fold) {
     }
 }
 
-/* Makes sure that one more contribution of this weight cannot carry a pending sum past 2^52. */
-static void make_room(trib_fold *fold, uint32_t weight) {
-    double largest =
-        ldexp((double)weight * (double)fold->bounds.clip_norm, -fold->bounds.grid_exponent) + 1;
+static double largest_of(const trib_fold *fold, uint32_t weight) {
+    return ldexp((double)weight * (double)fold->bounds.clip_norm, -fold->bounds.grid_exponent) + 1;
+}
+
+/* Makes sure that contributions of at most this size cannot carry a pending sum past 2^52. */
+static void make_room(trib_fold *fold, double largest) {
     if (fold->pending_bound + largest > MAX_PENDING) {
         flush(fold);
     }
@@ -113,32 +115,34 @@ static double block_scale(const trib_update_view *update, uint32_t first) {
     return (double)scale;
 }
 
-/* A stripe ends with its block, so that int8 has one scale. */
-static uint32_t stripe_size(const trib_update_view *update, uint32_t first) {
-    uint32_t left = update->count - first;
-    uint32_t stripe = STRIPE;
-    if (update->codec == TRIB_CODEC_INT8) {
-        stripe = update->block - first % update->block;
-        stripe = stripe < STRIPE ? stripe : STRIPE;
-    }
-    return left < stripe ? left : stripe;
+static uint32_t least(uint32_t left, uint32_t right) {
+    return left < right ? left : right;
 }
 
-static void add_range(trib_fold *fold, const trib_update_view *update, uint32_t first,
-                      uint32_t count, double factor) {
+/* Adds values [first, first + count) and, with a norm, their squares first. int8 goes block by block,
+ * since each has its own scale. */
+static void add_range(double *pending, const trib_update_view *update, uint32_t first, uint32_t count,
+                      double factor) {
     if (update->codec == TRIB_CODEC_FLOAT32) {
-        trib_fold_kernel_f32(fold->pending + first, update->values + 4 * (size_t)first, count, factor);
-    } else {
-        trib_fold_kernel_i8(fold->pending + first, update->values + first, count,
+        trib_fold_kernel_f32(pending + first, update->values + 4 * (size_t)first, count, factor);
+        return;
+    }
+    for (uint32_t end = first + count, size; first < end; first += size) {
+        size = least(update->block - first % update->block, end - first);
+        trib_fold_kernel_i8(pending + first, update->values + first, size,
                             block_scale(update, first), factor);
     }
 }
 
-static void add_all_before(trib_fold *fold, const trib_update_view *update, uint32_t end,
-                           double factor) {
-    for (uint32_t first = 0, size; first < end; first += size) {
-        size = stripe_size(update, first);
-        add_range(fold, update, first, size, factor);
+static void add_norm(trib_norm *norm, const trib_update_view *update, uint32_t first,
+                     uint32_t count) {
+    if (update->codec == TRIB_CODEC_FLOAT32) {
+        trib_norm_add_f32(norm, update->values + 4 * (size_t)first, count);
+        return;
+    }
+    for (uint32_t end = first + count, size; first < end; first += size) {
+        size = least(update->block - first % update->block, end - first);
+        trib_norm_add_i8(norm, update->values + first, size, block_scale(update, first));
     }
 }
 
@@ -146,7 +150,7 @@ static double factor_of(const trib_fold *fold, uint32_t weight) {
     return ldexp((double)weight, -fold->bounds.grid_exponent); /* exact: 20 bits and a power of 2 */
 }
 
-trib_status trib_fold_add(trib_fold *fold, const trib_update_view *update) {
+static trib_status check_outside(const trib_fold *fold, const trib_update_view *update) {
     if (update->count != fold->count) {
         return TRIB_FAIL(TRIB_E_ARGUMENT, "the update has %u parameters, the model %u", update->count,
                          fold->count);
@@ -158,40 +162,111 @@ trib_status trib_fold_add(trib_fold *fold, const trib_update_view *update) {
     if (fold->updates >= fold->bounds.max_updates) {
         return TRIB_FAIL(TRIB_E_LIMIT, "the round takes %u updates", fold->bounds.max_updates);
     }
-    make_room(fold, update->weight);
-    double factor = factor_of(fold, update->weight);
-    double bound = (double)fold->bounds.clip_norm * (double)fold->bounds.clip_norm;
-    trib_norm norm = {{0}};
-    double squared = 0;
-    uint32_t first = 0;
-    for (uint32_t size; first < update->count; first += size) {
-        size = stripe_size(update, first);
-        if (update->codec == TRIB_CODEC_FLOAT32) {
-            trib_norm_add_f32(&norm, update->values + 4 * (size_t)first, size);
-        } else {
-            trib_norm_add_i8(&norm, update->values + first, size, block_scale(update, first));
-        }
-        squared = trib_norm_squared(&norm);
-        if (!(squared <= bound)) { /* squares only grow: it will not get better; NaN is caught too */
-            break;
-        }
-        add_range(fold, update, first, size, factor);
-    }
-    if (first < update->count) {
-        add_all_before(fold, update, first, -factor);
-        return isfinite(squared)
-                   ? TRIB_FAIL(TRIB_E_LIMIT, "the norm is past the bound %g", sqrt(bound))
-                   : TRIB_FAIL(TRIB_E_CORRUPT, "the update holds NaN or infinity");
-    }
-    fold->updates++;
-    fold->weight += update->weight;
     return TRIB_SUCCESS;
+}
+
+/* One update on its way through the stripes. */
+typedef struct passage {
+    const trib_update_view *update;
+    double factor;
+    trib_norm norm;
+    double squared;
+    uint32_t refused_at; /* the stripe where its norm went past the bound; count while it is fine */
+    size_t index;
+} passage;
+
+/* Asks for an update's next stripe while this one is worked on: several streams that take turns defeat
+ * the processor's own prefetcher. */
+static void prefetch(const trib_update_view *update, uint32_t first) {
+    size_t width = update->codec == TRIB_CODEC_FLOAT32 ? 4 : 1;
+    size_t bytes = width * least(STRIPE, update->count - first);
+    for (size_t at = 0; at < bytes; at += 64) {
+        __builtin_prefetch(update->values + width * first + at);
+    }
+}
+
+/* Within the first cache: the values are looked at, then added, before the next stripe. */
+static void pass_stripe(trib_fold *fold, passage *one, uint32_t first, uint32_t size) {
+    double bound = (double)fold->bounds.clip_norm * (double)fold->bounds.clip_norm;
+    if (one->refused_at < fold->count) {
+        return;
+    }
+    prefetch(one->update, first + size);
+    add_norm(&one->norm, one->update, first, size);
+    one->squared = trib_norm_squared(&one->norm);
+    if (!(one->squared <= bound)) { /* squares only grow: it will not get better; NaN is caught too */
+        one->refused_at = first;
+        return;
+    }
+    add_range(fold->pending, one->update, first, size, one->factor);
+}
+
+static trib_status finish(trib_fold *fold, const passage *one) {
+    if (one->refused_at == fold->count) {
+        return TRIB_SUCCESS;
+    }
+    add_range(fold->pending, one->update, 0, one->refused_at, -one->factor);
+    fold->updates--;
+    fold->weight -= one->update->weight;
+    return isfinite(one->squared) ? TRIB_FAIL(TRIB_E_LIMIT, "the norm is past the bound %g",
+                                              (double)fold->bounds.clip_norm)
+                                  : TRIB_FAIL(TRIB_E_CORRUPT, "the update holds NaN or infinity");
+}
+
+/* On a grid near its limit, a few of the largest contributions together would pass 2^52. */
+static bool fits_at_once(const trib_fold *fold, const trib_update_view *updates, size_t count) {
+    double largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        largest += largest_of(fold, updates[i].weight);
+    }
+    return largest <= MAX_PENDING;
+}
+
+void trib_fold_add_several(trib_fold *fold, const trib_update_view *updates, size_t count,
+                           trib_status *ret_statuses) {
+    passage passages[TRIB_FOLD_SEVERAL];
+    size_t passing = 0;
+    double largest = 0;
+    TRIB_ASSERT(count <= TRIB_FOLD_SEVERAL);
+    if (count > 1 && !fits_at_once(fold, updates, count)) {
+        for (size_t i = 0; i < count; i++) {
+            trib_fold_add_several(fold, &updates[i], 1, &ret_statuses[i]);
+        }
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ret_statuses[i] = check_outside(fold, &updates[i]);
+        if (trib_ok(ret_statuses[i])) {
+            largest += largest_of(fold, updates[i].weight);
+            passages[passing++] = (passage){.update = &updates[i],
+                                            .factor = factor_of(fold, updates[i].weight),
+                                            .refused_at = fold->count, .index = i};
+            fold->updates++;
+            fold->weight += updates[i].weight;
+        }
+    }
+    make_room(fold, largest);
+    for (uint32_t first = 0, size; first < fold->count; first += size) {
+        size = least(STRIPE, fold->count - first);
+        for (size_t i = 0; i < passing; i++) {
+            pass_stripe(fold, &passages[i], first, size);
+        }
+    }
+    for (size_t i = 0; i < passing; i++) {
+        ret_statuses[passages[i].index] = finish(fold, &passages[i]);
+    }
+}
+
+trib_status trib_fold_add(trib_fold *fold, const trib_update_view *update) {
+    trib_status status;
+    trib_fold_add_several(fold, update, 1, &status);
+    return status;
 }
 
 void trib_fold_subtract(trib_fold *fold, const trib_update_view *update) {
     TRIB_ASSERT(update->count == fold->count && fold->updates > 0 && fold->weight >= update->weight);
-    make_room(fold, update->weight);
-    add_all_before(fold, update, update->count, -factor_of(fold, update->weight));
+    make_room(fold, largest_of(fold, update->weight));
+    add_range(fold->pending, update, 0, update->count, -factor_of(fold, update->weight));
     fold->updates--;
     fold->weight -= update->weight;
 }

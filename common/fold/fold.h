@@ -51,6 +51,12 @@ void trib_fold_clear(trib_fold *fold); /* back to no updates, under the same bou
  * exactly. TRIB_E_ARGUMENT for shape or weight, TRIB_E_CORRUPT for NaN or infinity, TRIB_E_LIMIT for
  * the norm or for more than max_updates. */
 TRIB_MUST_CHECK trib_status trib_fold_add(trib_fold *fold, const trib_update_view *update);
+/* The same for a few at once, which is faster for large models: the sum passes through the processor
+ * once for all of them. ret_statuses [count] has what trib_fold_add would have said of each, in order;
+ * the message is the last failure's. At most TRIB_FOLD_SEVERAL. */
+enum { TRIB_FOLD_SEVERAL = 8 };
+void trib_fold_add_several(trib_fold *fold, const trib_update_view *updates, size_t count,
+                           trib_status *ret_statuses);
 /* Takes an update that was added out again, for good. */
 void trib_fold_subtract(trib_fold *fold, const trib_update_view *update);
 /* Adds another partial sum of the same bounds and count. TRIB_E_LIMIT past max_updates. */
@@ -61,7 +67,7 @@ const int64_t *trib_fold_sums(trib_fold *fold);
 /* sum * grid / weight, in double, one rounding in each step. TRIB_E_STATE without any weight. */
 TRIB_MUST_CHECK trib_status trib_fold_mean(trib_fold *fold, double *ret_mean);
 
-/* The inner loops, for the bench. sign is +1 or -1; factor is weight / grid. */
+/* The inner loops: factor is weight / grid, negative to take out. */
 void trib_fold_kernel_f32(double *pending, const uint8_t *values, uint32_t count, double factor);
 void trib_fold_kernel_i8(double *pending, const uint8_t *values, uint32_t count, double scale,
                          double factor);

@@ -1,0 +1,13 @@
+/* Models of a running tributary-cloud. */
+#ifndef CLOUD_CTL_REMOTE_MODEL_H
+#define CLOUD_CTL_REMOTE_MODEL_H
+
+#include "cloud/ctl/client.h"
+
+/* Appends the model of this digest (64 hexadecimal digits), checked against it. */
+TRIB_MUST_CHECK trib_status ctl_remote_model_fetch(ctl_client *client, const char *digest,
+                                                   trib_buffer *ret_file);
+/* What gateways predict with, of a row of a model or round list: "served", else the other key. */
+const char *ctl_remote_model_served(const json_t *row, const char *other);
+
+#endif

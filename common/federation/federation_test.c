@@ -1,0 +1,308 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/federation/federation.h"
+
+enum { TEXT_CEILING = 4 * TRIB_DOCUMENT_MAX_BYTES };
+
+static trib_federation *new_federation(void) {
+    trib_federation *federation = trib_allocate(1, sizeof *federation);
+    assert_non_null(federation);
+    return federation;
+}
+
+/* Everything that can be written, so that printing it back is worth something. */
+static const char full[] = "federation: full-1\n"
+                           "description: everything at once\n"
+                           "seed: 77\n"
+                           "source:\n"
+                           "  files: \"*.csv\"\n"
+                           "  clients: file\n"
+                           "  delimiter: tab\n"
+                           "  rate_hz: 100\n"
+                           "  timestamp: {column: t, unit: ms}\n"
+                           "  channels: [ax, ay, az, p]\n"
+                           "  label: {column: state, classes: [on, 'off', \"1\"]}\n"
+                           "  split: {train_fraction: 0.8}\n"
+                           "pipeline:\n"
+                           "  resample: {rate_hz: 50, max_gap_s: 0.5}\n"
+                           "  fill_rows: 7\n"
+                           "  hampel: {half_window: 4, threshold: 2.5}\n"
+                           "  filters:\n"
+                           "    - {kind: lowpass, frequency_hz: 12.3, channels: [ax, ay]}\n"
+                           "    - {kind: notch, frequency_hz: 10, q: 30, channels: p}\n"
+                           "  derive:\n"
+                           "    - {name: a, kind: magnitude, of: [ax, ay, az]}\n"
+                           "    - {name: up, kind: along, of: [ax, ay, az], rate: 0.1}\n"
+                           "    - {name: down, kind: direction, of: [ax, ay, az], component: 2}\n"
+                           "    - {name: dp, kind: difference, of: p}\n"
+                           "    - {name: adp, kind: absolute, of: dp}\n"
+                           "  channels: [a, up, down, adp, p]\n"
+                           "  window: {rows: 40, hop: 10, context: 40, frames: 2, min_valid: 0.9}\n"
+                           "  features: [mean, std, kurtosis, bands]\n"
+                           "  bands: {scale: log, hz: [[1, 5], [5, 12.5]]}\n"
+                           "  normalise: {clip: 6}\n"
+                           "model:\n"
+                           "  task: classify\n"
+                           "  layers:\n"
+                           "    - {kind: dense, units: 12, initial_scale: 0.5}\n"
+                           "    - {kind: tanh}\n"
+                           "    - {kind: dropout, rate: 0.25}\n"
+                           "    - {kind: dense, units: 3}\n"
+                           "training: {epochs: 2, batch: 16, optimiser: adam, rate: 0.001}\n"
+                           "rounds: {maximum: 5, fraction: 0.5, quorum: 2, gateways: 4}\n"
+                           "strategy: {kind: fedavgm, nesterov: true, serve_average: 0.9}\n"
+                           "update: {codec: int8, clip_norm: 2}\n"
+                           "release: {policy: manual}\n";
+
+static void meaning_survives(const trib_federation *federation) {
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer first = {.ceiling = TEXT_CEILING};
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer again = {.ceiling = TEXT_CEILING};
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer pipeline = {.ceiling = TEXT_CEILING};
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer pipeline_again = {.ceiling = TEXT_CEILING};
+    TRIB_SCOPED(trib_free_scoped) trib_federation *back = new_federation();
+    assert_true(trib_ok(trib_meaning_print(federation, &first)));
+    trib_status status = trib_meaning_parse("meaning", trib_buffer_view(&first), back);
+    if (!trib_ok(status)) {
+        fail_msg("%s: %s", federation->name, trib_message());
+    }
+    assert_true(trib_ok(trib_meaning_print(back, &again)));
+    assert_true(trib_bytes_equal(trib_buffer_view(&first), trib_buffer_view(&again)));
+    assert_true(trib_ok(trib_pipeline_print(federation, &pipeline)));
+    assert_true(trib_ok(trib_pipeline_print(back, &pipeline_again)));
+    assert_true(trib_bytes_equal(trib_buffer_view(&pipeline), trib_buffer_view(&pipeline_again)));
+    assert_int_equal(trib_federation_parameter_count(back),
+                     trib_federation_parameter_count(federation));
+    assert_int_equal(trib_federation_input_count(back), trib_federation_input_count(federation));
+    trib_lineage one, two;
+    assert_true(trib_ok(trib_federation_lineage(trib_crypto_host(), federation, &one)));
+    assert_true(trib_ok(trib_federation_lineage(trib_crypto_host(), back, &two)));
+    assert_memory_equal(&one, &two, sizeof one);
+}
+
+static void a_full_document_is_read_as_it_says(void **state) {
+    (void)state;
+    TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+    trib_status status = trib_federation_parse("f.yaml", trib_bytes_text(full), federation);
+    if (!trib_ok(status)) {
+        fail_msg("%s", trib_message());
+    }
+    assert_string_equal(federation->name, "full-1");
+    assert_int_equal(federation->seed, 77);
+    assert_true(federation->source.client_per_file);
+    assert_int_equal(federation->source.delimiter, '\t');
+    assert_int_equal(federation->source.time_unit, TRIB_TIME_MS);
+    assert_string_equal(federation->source.classes[2], "1");
+    assert_int_equal(federation->source.split, TRIB_SPLIT_FRACTION);
+    assert_true(federation->pipeline.resample);
+    assert_int_equal(federation->pipeline.filter_count, 3);
+    assert_int_equal(federation->pipeline.derive_count, 5);
+    assert_int_equal(trib_federation_input_count(federation), 2 * 5 * 5);
+    assert_int_equal(trib_federation_parameter_count(federation), 12 * 50 + 12 + 3 * 12 + 3);
+    assert_int_equal(federation->training.epochs, 2);
+    assert_int_equal(federation->training.schedule.rounds, 5); /* the rounds' maximum */
+    assert_int_equal(federation->rounds.gateways, 4);
+    assert_int_equal(federation->codec, TRIB_CODEC_INT8);
+    assert_false(federation->release_every_round);
+    meaning_survives(federation);
+}
+
+/* Changing what a model means starts a new lineage; changing how it is trained does not. */
+static void the_lineage_follows_the_meaning_alone(void **state) {
+    (void)state;
+    TRIB_SCOPED(trib_free_scoped) trib_federation *one = new_federation();
+    assert_true(trib_ok(trib_federation_parse("f.yaml", trib_bytes_text(full), one)));
+    trib_lineage first, second;
+    assert_true(trib_ok(trib_federation_lineage(trib_crypto_host(), one, &first)));
+    one->training.epochs = 3;
+    one->seed = 5;
+    one->rounds.quorum = 1;
+    one->source.client_per_file = false;
+    assert_true(trib_ok(trib_federation_lineage(trib_crypto_host(), one, &second)));
+    assert_memory_equal(&first, &second, sizeof first);
+    one->pipeline.window_rows = 60;
+    assert_true(trib_ok(trib_federation_lineage(trib_crypto_host(), one, &second)));
+    assert_memory_not_equal(first.meaning, second.meaning, sizeof first.meaning);
+    assert_memory_not_equal(first.pipeline, second.pipeline, sizeof first.pipeline);
+}
+
+static void every_example_is_right_and_its_meaning_survives(void **state) {
+    (void)state;
+    const char *source = getenv("TRIB_SOURCE");
+    char folder[1024], path[2048];
+    (void)snprintf(folder, sizeof folder, "%s/docs/examples", source != NULL ? source : ".");
+    DIR *examples = opendir(folder);
+    assert_non_null(examples);
+    int seen = 0;
+    for (struct dirent *entry; (entry = readdir(examples)) != NULL;) {
+        const char *dot = strrchr(entry->d_name, '.');
+        if (dot == NULL || strcmp(dot, ".yaml") != 0) {
+            continue;
+        }
+        TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = TRIB_DOCUMENT_MAX_BYTES};
+        TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        trib_status status = trib_federation_load(path, federation, &text);
+        if (!trib_ok(status)) {
+            fail_msg("%s", trib_message());
+        }
+        meaning_survives(federation);
+        seen++;
+    }
+    (void)closedir(examples);
+    assert_true(seen >= 6);
+}
+
+/* `from` in the full document becomes `to`, and this must be the complaint's beginning and must stand
+ * somewhere in it. */
+typedef struct mistake {
+    const char *from;
+    const char *to;
+    const char *place; /* line and column, and the key path */
+    const char *says;
+} mistake;
+
+static const mistake mistakes[] = {
+    /* keys and types */
+    {"seed: 77", "sead: 77", "f.yaml:3:1: sead: ", "did you mean 'seed'"},
+    {"federation: full-1\n", "", "f.yaml:1:1: ", "federation"},
+    {"federation: full-1", "federation: Full 1", "f.yaml:1:13: federation: ", "Full 1"},
+    {"federation: full-1", "federation: all", "f.yaml:1:13: federation: ", "all"},
+    {"rate_hz: 100\n", "rate_hz: fast\n", "f.yaml:8:12: source.rate_hz: ", "'fast'"},
+    {"rate_hz: 100\n", "rate_hz: -1\n", "f.yaml:8:12: source.rate_hz: ", "-1"},
+    {"fill_rows: 7", "fill_rows: 1.5", "f.yaml:15:14: pipeline.fill_rows: ", "'1.5'"},
+    {"nesterov: true", "nesterov: maybe", "f.yaml:40:37: strategy.nesterov: ", "'maybe'"},
+    {"epochs: 2", "epochs: 0", "f.yaml:38:20: training.epochs: ", "found '0'"},
+    {"train_fraction: 0.8", "train_fraction: 1", "f.yaml:12:27: source.split.train_fraction: ",
+     "found '1'"},
+    {"fraction: 0.5", "fraction: 0", "f.yaml:39:32: rounds.fraction: ", "found '0'"},
+    {"codec: int8", "codec: int4", "f.yaml:41:17: update.codec: ", "int8"},
+    {"optimiser: adam", "optimiser: adan", "f.yaml:38:45: training.optimiser: ", "adam"},
+    {"policy: manual", "policy: never", "f.yaml:42:19: release.policy: ", "every_round"},
+    /* columns */
+    {"clients: file", "clients: each", "f.yaml:6:12: source.clients: ", "folder"},
+    {"delimiter: tab", "delimiter: '::'", "f.yaml:7:14: source.delimiter: ", "one character"},
+    {"unit: ms", "unit: minutes", "f.yaml:9:32: source.timestamp.unit: ", "iso8601"},
+    {"[ax, ay, az, p]", "[ax, ay, ax, p]", "f.yaml:10:22: source.channels[2]: ", "'ax'"},
+    {"[ax, ay, az, p]", "[]", "f.yaml:10:13: source.channels: ", "list of 1 to"},
+    {"{column: state, classes: [on, 'off', \"1\"]}", "{column: state}",
+     "f.yaml:11:10: source.label: ", "classes"},
+    {"{train_fraction: 0.8}", "{train_fraction: 0.8, train_rows: 5}", "f.yaml:12:10: source.split: ",
+     "both"},
+    /* pipeline */
+    {"timestamp: {column: t, unit: ms}\n", "files: x\n", "f.yaml:9:3: source.files: ",
+     "second time"},
+    {"channels: p}", "channels: q}", "f.yaml:19:56: pipeline.filters[1].channels: ", "'q'"},
+    {"of: dp}", "of: later}", "f.yaml:25:39: pipeline.derive[4].of: ", "'later'"},
+    {"name: adp", "name: p", "f.yaml:25:14: pipeline.derive[4].name: ", "'p'"},
+    {"of: [ax, ay, az]}\n", "of: ax}\n", "f.yaml:21:38: pipeline.derive[0].of: ", "2 or 3"},
+    {"kind: difference", "kind: integral", "f.yaml:24:24: pipeline.derive[3].kind: ", "difference"},
+    {"[a, up, down, adp, p]", "[a, up, side]", "f.yaml:26:21: pipeline.channels[2]: ", "'side'"},
+    {"frequency_hz: 12.3", "frequency_hz: 40", "f.yaml:18:37: pipeline.filters[0].frequency_hz: ",
+     "40"},
+    {"frames: 2", "frames: 3", "f.yaml:27:11: pipeline.window: ", "do not divide into 3 frames"},
+    {"rows: 40", "rows: 0", "f.yaml:27:18: pipeline.window.rows: ", "found '0'"},
+    {"  bands: {scale: log, hz: [[1, 5], [5, 12.5]]}\n", "", "f.yaml:14:3: pipeline: ",
+     "needs the key 'bands'"},
+    {"kurtosis, bands]", "kurtosis]", "f.yaml:29:10: pipeline.bands: ", "add 'bands'"},
+    {"[5, 12.5]]", "[12.5, 5]]", "f.yaml:29:43: pipeline.bands.hz[1][1]: ", "5"},
+    {"kurtosis, bands]", "curtosis, bands]", "f.yaml:28:25: pipeline.features[2]: ", "kurtosis"},
+    {"  features: [mean, std, kurtosis, bands]\n", "", "f.yaml:14:3: pipeline: ", "features"},
+    {"clip: 6", "clip: -6", "f.yaml:30:21: pipeline.normalise.clip: ", "-6"},
+    /* model */
+    {"task: classify", "task: guess", "f.yaml:32:9: model.task: ", "classify"},
+    {"task: classify", "task: regress", "f.yaml:32:3: model: ", "source.targets"},
+    {"units: 3}", "units: 4}", "f.yaml:34:5: model.layers: ", "gives 4 values, the task needs 3"},
+    {"{kind: tanh}", "{kind: tan}", "f.yaml:35:14: model.layers[1].kind: ", "tanh"},
+    {"{kind: tanh}", "{units: 5}", "f.yaml:35:7: model.layers[1]: ", "kind"},
+    {"{kind: tanh}", "{kind: conv1d, filters: 4, kernel: 3}", "f.yaml:34:5: model.layers: ", "conv1d"},
+    {"rate: 0.25", "rate: 1", "f.yaml:36:29: model.layers[2].rate: ", "found '1'"},
+    /* rules across parts */
+    {"gateways: 4", "gateways: 1", "f.yaml:39:9: rounds: ", "the quorum 2 is more than the 1"},
+    {"clip_norm: 2", "clip_norm: 0", "f.yaml:41:34: update.clip_norm: ", "found '0'"},
+};
+
+static void every_mistake_is_found_where_it_is(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+        const mistake *one = &mistakes[i];
+        const char *at = strstr(full, one->from);
+        assert_non_null(at);
+        TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = TEXT_CEILING};
+        TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+        assert_true(trib_ok(trib_buffer_append(&text, trib_bytes_of(full, (size_t)(at - full)))));
+        assert_true(trib_ok(trib_buffer_append(&text, trib_bytes_text(one->to))));
+        assert_true(
+            trib_ok(trib_buffer_append(&text, trib_bytes_text(at + strlen(one->from)))));
+        trib_status status =
+            trib_federation_parse("f.yaml", trib_buffer_view(&text), federation);
+        if (status.code != TRIB_E_ARGUMENT ||
+            strncmp(trib_message(), one->place, strlen(one->place)) != 0 ||
+            strstr(trib_message(), one->says) == NULL) {
+            fail_msg("mistake %zu ('%s'): expected '%s...%s', found code %d, '%s'", i, one->to,
+                     one->place, one->says, (int)status.code,
+                     trib_ok(status) ? "it is accepted" : trib_message());
+        }
+        assert_int_equal(federation->source.channel_count, 0); /* untouched */
+    }
+}
+
+static const char statistic[] = "federation: s\n"
+                                "source: {rate_hz: 1, channels: [a, b, c]}\n"
+                                "pipeline:\n"
+                                "  window: {rows: 20, hop: 1}\n"
+                                "  features: [mean, last]\n"
+                                "  normalise: false\n"
+                                "model: {task: hotelling_t2}\n"
+                                "update: {codec: float32}\n";
+
+static void a_statistic_has_a_moment_for_parameters(void **state) {
+    (void)state;
+    TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+    assert_true(trib_ok(trib_federation_parse("s.yaml", trib_bytes_text(statistic), federation)));
+    assert_int_equal(trib_federation_parameter_count(federation), 6);
+    assert_int_equal(trib_federation_input_count(federation), 6);
+    meaning_survives(federation);
+}
+
+static void a_statistic_refuses_what_it_cannot_use(void **state) {
+    (void)state;
+    static const char *const wrong[][3] = {
+        {"[mean, last]", "[mean, std]", "needs features [mean, last]"},
+        {"  normalise: false\n", "", "'normalise: false'"},
+        {"codec: float32", "codec: int8", "needs update.codec float32"},
+        {"{task: hotelling_t2}", "{task: hotelling_t2, layers: [{kind: relu}]}", "has no layers"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char text[1024];
+        const char *at = strstr(statistic, wrong[i][0]);
+        assert_non_null(at);
+        (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(at - statistic), statistic, wrong[i][1],
+                       at + strlen(wrong[i][0]));
+        TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+        assert_int_equal(
+            trib_federation_parse("s.yaml", trib_bytes_text(text), federation).code,
+            TRIB_E_ARGUMENT);
+        assert_non_null(strstr(trib_message(), wrong[i][2]));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_full_document_is_read_as_it_says),
+        cmocka_unit_test(the_lineage_follows_the_meaning_alone),
+        cmocka_unit_test(every_example_is_right_and_its_meaning_survives),
+        cmocka_unit_test(every_mistake_is_found_where_it_is),
+        cmocka_unit_test(a_statistic_has_a_moment_for_parameters),
+        cmocka_unit_test(a_statistic_refuses_what_it_cannot_use),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,63 @@
+# Sourced by deploy/quickstart and tests/run: installs the packages of lists, those missing only.
+#
+#     tributary_install LIST.txt...
+#
+# Says what it does on standard output. Fails with advice when it may not install.
+
+tributary_missing_packages() { # LIST.txt...
+    local package
+    sed -e 's/#.*//' "$@" | tr -s '[:space:]' '\n' | sort -u | while read -r package; do
+        [ -z "$package" ] && continue
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+            printf '%s\n' "$package"
+    done
+}
+
+tributary_install() { # LIST.txt...
+    local missing=() log
+    mapfile -t missing < <(tributary_missing_packages "$@")
+    [ "${#missing[@]}" -eq 0 ] && return 0
+    if ! command -v apt-get >/dev/null; then
+        echo "these packages are missing, and there is no apt-get here: ${missing[*]}" >&2
+        return 1
+    fi
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        echo "run this as root, or install first: apt-get install ${missing[*]}" >&2
+        return 1
+    fi
+    echo "installing ${#missing[@]} packages: ${missing[*]}"
+    log=$(mktemp)
+    if ! tributary_apt "$log" "${missing[@]}"; then
+        tail -n 20 "$log" >&2
+        rm -f "$log"
+        echo "installing failed; try it by hand: apt-get install ${missing[*]}" >&2
+        return 1
+    fi
+    rm -f "$log"
+}
+
+# In a process of its own, so that what it puts down for the time is taken away however it ends.
+# Freshly installed, the broker's package would start one on the default port: Debian's service
+# scripts ask policy-rc.d first.
+tributary_apt() ( # LOG PACKAGE...
+    log=$1
+    shift
+    as_root=()
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+    apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get
+        -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 -y -qq)
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        trap '"${as_root[@]}" rm -f $policy' EXIT
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+        "${as_root[@]}" chmod 755 $policy
+    fi
+    # The lists have a lock of their own, which apt-get does not wait for.
+    for attempt in $(seq 60); do
+        "${apt[@]}" update >"$log" 2>&1 && break
+        grep -q 'Could not get lock' "$log" || break # offline lists may still do
+        [ "$attempt" -eq 1 ] && echo "waiting for another apt to finish"
+        sleep 5
+    done
+    "${apt[@]}" install --no-install-recommends "$@" >>"$log" 2>&1
+)

@@ -1,0 +1,111 @@
+/* The agent: its rooms, the queue that joins them, and one file a flow.
+ *
+ * One thread owns this; the stream, the trainer, the source and Paho have threads of their own and only
+ * push into the queue. Session actions are carried out in their order: what must be stored is stored
+ * before what depends on it is sent.
+ *
+ * threads  one, but for the events
+ */
+#ifndef EDGE_APP_AGENT_H
+#define EDGE_APP_AGENT_H
+
+#include "common/crypto/identity.h"
+#include "common/mqtt/mqtt.h"
+#include "common/port/clock.h"
+#include "common/port/disk.h"
+#include "edge/config/edge_config.h"
+#include "edge/model/slots.h"
+#include "edge/outbox/outbox.h"
+#include "edge/sense/sense.h"
+#include "edge/session/session.h"
+#include "edge/source/source.h"
+#include "edge/train/train.h"
+
+enum { EDGE_QUEUE = 1024, EDGE_BATCH_QUEUE = 64, EDGE_RETRY_MS = 5000 };
+
+typedef enum edge_agent_event_kind {
+    EDGE_AGENT_MQTT,
+    EDGE_AGENT_PREDICTION,
+    EDGE_AGENT_RESULT,
+    EDGE_AGENT_ROOM
+} edge_agent_event_kind;
+
+typedef struct edge_agent_event {
+    edge_agent_event_kind kind;
+    union {
+        trib_mqtt_event *mqtt;     /* owned */
+        edge_prediction prediction;
+        edge_train_result *result; /* owned */
+        edge_event room;
+    } of;
+} edge_agent_event;
+
+typedef struct edge_agent {
+    edge_config config;
+    const trib_crypto *crypto;
+    const trib_clock *clock;
+    trib_disk *disk;
+    trib_kernels kernels;
+    /* who it is */
+    trib_buffer chain;
+    trib_key_pair signing, agreement;
+    trib_trusted trusted;
+    trib_identity certificate;
+    edge_identity identity;
+    /* rooms */
+    edge_outbox *outbox;
+    edge_session *session;
+    edge_slots slots;
+    trib_queue *queue;
+    trib_mqtt *mqtt;
+    edge_actions *actions;
+    /* the stream; all NULL until the federation's document is known */
+    trib_federation *federation;
+    trib_queue *batches;
+    edge_source *source;
+    edge_sense *sense;
+    edge_train *train;
+    uint64_t finished_ms; /* when the source had nothing more to give; 0: not yet */
+    /* the round that is being trained for */
+    edge_round_task task;
+    uint64_t retry_ms; /* 0: none */
+    uint64_t predictions;
+    bool clock_said;
+    volatile bool stop;
+} edge_agent;
+
+TRIB_MUST_CHECK trib_status edge_agent_create(const edge_config *config, const trib_kernels *kernels,
+                                              edge_agent **ret_agent);
+void edge_agent_destroy(edge_agent *agent);
+/* Runs until stopped. */
+void edge_agent_run(edge_agent *agent);
+
+/* From any thread. */
+void edge_agent_push(edge_agent *agent, edge_agent_event *event_take);
+void edge_agent_event_destroy(edge_agent_event *event);
+
+/* ---- samples.c ---- */
+TRIB_MUST_CHECK trib_status edge_samples_start(edge_agent *agent);
+void edge_samples_stop(edge_agent *agent);
+void edge_samples_prediction(edge_agent *agent, const edge_prediction *prediction);
+/* A recording that is replayed as fast as it goes is read whole before the gateway joins. */
+void edge_samples_check_hold(edge_agent *agent);
+
+/* ---- rounds.c ---- */
+void edge_rounds_document(edge_agent *agent, trib_bytes document);
+void edge_rounds_train(edge_agent *agent, const edge_action *action);
+void edge_rounds_retry(edge_agent *agent);
+
+/* ---- updates.c ---- */
+void edge_updates_result(edge_agent *agent, const edge_train_result *result);
+void edge_updates_send(edge_agent *agent);
+
+/* ---- releases.c ---- */
+void edge_releases_install(edge_agent *agent, uint64_t release, trib_bytes file);
+void edge_releases_load(edge_agent *agent);
+void edge_releases_detector(edge_agent *agent, edge_train_result *result);
+
+/* ---- agent.c ---- */
+void edge_carry_out(edge_agent *agent);
+
+#endif

@@ -1,0 +1,71 @@
+/* Documents and rounds: what the federation asks of this gateway. */
+#include <string.h>
+
+#include "common/log/log.h"
+#include "edge/app/agent.h"
+
+void edge_rounds_document(edge_agent *agent, trib_bytes document) {
+    trib_federation *parsed = trib_allocate(1, sizeof *parsed);
+    if (parsed == NULL ||
+        !trib_ok(trib_federation_parse("federation", document, parsed)) ||
+        strcmp(parsed->name, agent->identity.federation) != 0) {
+        trib_log(TRIB_LOG_ERROR, "federation document refused", "why=%s",
+                 parsed == NULL ? "no memory" : trib_message());
+        trib_free(parsed);
+        return;
+    }
+    if (!trib_ok(edge_outbox_store_document(agent->outbox, document))) {
+        trib_log(TRIB_LOG_ERROR, "federation document not stored", "why=%s", trib_message());
+    }
+    edge_samples_stop(agent);
+    trib_free(agent->federation);
+    agent->federation = parsed;
+    if (!trib_ok(edge_samples_start(agent))) {
+        trib_log(TRIB_LOG_ERROR, "stream not started", "why=%s", trib_message());
+    } else {
+        trib_log(TRIB_LOG_INFO, "federation document applied", "federation=%s", parsed->name);
+    }
+}
+
+void edge_rounds_train(edge_agent *agent, const edge_action *action) {
+    if (agent->train == NULL) {
+        agent->retry_ms = trib_monotonic_ms(agent->clock) + EDGE_RETRY_MS;
+        agent->task = action->round;
+        return;
+    }
+    edge_store_range stored = edge_sense_counted(agent->sense).stored;
+    edge_train_job job = {.kind = action->round.statistics ? EDGE_TRAIN_STATISTICS
+                                                           : EDGE_TRAIN_TRAINING,
+                          .round = action->round.round, .ordinal = action->round.ordinal,
+                          .first_row = stored.first_row,
+                          .last_row = stored.last_row > 0 ? stored.last_row : UINT64_MAX};
+    trib_status status = TRIB_SUCCESS;
+    if (!action->round.statistics) {
+        status = trib_model_read(agent->crypto, trib_bytes_of(action->bytes, action->size), &job.base);
+    }
+    if (trib_ok(status) && job.base != NULL &&
+        job.base->parameter_count != trib_federation_parameter_count(agent->federation)) {
+        trib_model_destroy(job.base);
+        status = TRIB_FAIL(TRIB_E_DENIED, "the round's base is of another model");
+    }
+    agent->task = action->round;
+    if (trib_ok(status)) {
+        status = edge_train_offer(agent->train, &job);
+    }
+    if (!trib_ok(status)) {
+        trib_log(TRIB_LOG_WARN, "round not trained", "round=%llu why=%s",
+                 (unsigned long long)action->round.round, trib_message());
+        agent->retry_ms = trib_monotonic_ms(agent->clock) + EDGE_RETRY_MS;
+        return;
+    }
+    trib_log(TRIB_LOG_INFO, "training", "round=%llu ordinal=%u first_row=%llu last_row=%llu",
+             (unsigned long long)job.round, job.ordinal, (unsigned long long)job.first_row,
+             (unsigned long long)job.last_row);
+}
+
+void edge_rounds_retry(edge_agent *agent) {
+    if (agent->retry_ms != 0 && trib_monotonic_ms(agent->clock) >= agent->retry_ms) {
+        agent->retry_ms = 0;
+        edge_session_untrained(agent->session, agent->task.round, agent->actions);
+    }
+}

@@ -1,0 +1,66 @@
+#include "edge/model/slots.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void name_of(char slot, char ret_name[32]) {
+    (void)snprintf(ret_name, 32, "model-%c.safetensors", slot);
+}
+
+/* Reads a file, and refuses a model whose pipeline or meaning is not what this gateway runs. */
+static trib_status verify(const edge_slots *slots, const trib_federation *federation,
+                          trib_bytes file, trib_model **ret_model) {
+    TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
+    trib_lineage lineage;
+    TRIB_TRY(trib_model_read(slots->crypto, file, &model));
+    TRIB_TRY(trib_federation_lineage(slots->crypto, federation, &lineage));
+    if (memcmp(lineage.pipeline, model->lineage.pipeline, TRIB_HASH_BYTES) != 0) {
+        return TRIB_FAIL(TRIB_E_DENIED, "the model is for another pipeline than this gateway runs");
+    }
+    if (memcmp(lineage.meaning, model->lineage.meaning, TRIB_HASH_BYTES) != 0) {
+        return TRIB_FAIL(TRIB_E_DENIED, "the model is of another lineage than the federation's");
+    }
+    *ret_model = model;
+    model = NULL;
+    return TRIB_SUCCESS;
+}
+
+trib_status edge_slots_install(edge_slots *slots, const trib_federation *federation,
+                               uint64_t release, trib_bytes file, trib_model **ret_model) {
+    TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
+    edge_slot active = {.name = 'b'};
+    char name[32];
+    trib_status status = edge_outbox_load_slot(slots->outbox, &active);
+    if (!trib_ok(status) && status.code != TRIB_E_NOT_FOUND && status.code != TRIB_E_CORRUPT) {
+        return status;
+    }
+    TRIB_TRY(verify(slots, federation, file, &model));
+    edge_slot next = {.name = active.name == 'a' ? 'b' : 'a', .release = release};
+    TRIB_TRY(slots->crypto->sha256(file, next.digest));
+    name_of(next.name, name);
+    TRIB_TRY(trib_disk_replace(slots->disk, slots->folder, name, file));
+    TRIB_TRY(edge_outbox_store_slot(slots->outbox, &next));
+    *ret_model = model;
+    model = NULL;
+    return TRIB_SUCCESS;
+}
+
+trib_status edge_slots_load(edge_slots *slots, const trib_federation *federation,
+                            uint64_t *ret_release, trib_model **ret_model) {
+    edge_slot active;
+    char name[32], path[4096];
+    uint8_t digest[TRIB_HASH_BYTES];
+    TRIB_SCOPED(trib_buffer_deinit)
+    trib_buffer file = {.ceiling = 3 * trib_model_file_ceiling(federation)};
+    TRIB_TRY(edge_outbox_load_slot(slots->outbox, &active));
+    name_of(active.name, name);
+    (void)snprintf(path, sizeof path, "%.4000s/%s", slots->folder, name);
+    TRIB_TRY(trib_disk_read(slots->disk, path, &file));
+    TRIB_TRY(slots->crypto->sha256(trib_buffer_view(&file), digest));
+    if (memcmp(digest, active.digest, sizeof digest) != 0) {
+        return TRIB_FAIL(TRIB_E_CORRUPT, "%s is not what was installed", path);
+    }
+    TRIB_TRY(verify(slots, federation, trib_buffer_view(&file), ret_model));
+    *ret_release = active.release;
+    return TRIB_SUCCESS;
+}

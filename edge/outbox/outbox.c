@@ -1,0 +1,222 @@
+#include "edge/outbox/outbox.h"
+
+#include <string.h>
+
+#include "common/database/database.h"
+#include "common/wire/wire.h"
+#include "generated/edge_outbox_migrations.h"
+
+struct edge_outbox {
+    trib_database *database;
+};
+
+trib_status edge_outbox_open(const char *path, edge_outbox **ret_outbox) {
+    edge_outbox *outbox = trib_allocate(1, sizeof *outbox);
+    if (outbox == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for the outbox");
+    }
+    trib_status status = trib_database_open(
+        path, edge_outbox_migrations, sizeof edge_outbox_migrations / sizeof edge_outbox_migrations[0],
+        &outbox->database);
+    if (!trib_ok(status)) {
+        trib_free(outbox);
+        return status;
+    }
+    *ret_outbox = outbox;
+    return TRIB_SUCCESS;
+}
+
+void edge_outbox_close(edge_outbox *outbox) {
+    if (outbox != NULL) {
+        trib_database_close(outbox->database);
+        trib_free(outbox);
+    }
+}
+
+static trib_status store(edge_outbox *outbox, const char *key, trib_bytes value) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(outbox->database, "INSERT OR REPLACE INTO value VALUES (?1, ?2)",
+                                   &statement));
+    trib_bind_text(statement, 1, key);
+    trib_bind_bytes(statement, 2, value);
+    return trib_statement_finish(statement);
+}
+
+static trib_status load(edge_outbox *outbox, const char *key, trib_buffer *ret_value) {
+    trib_statement *statement;
+    bool row;
+    TRIB_TRY(trib_database_prepare(outbox->database, "SELECT value FROM value WHERE key = ?1",
+                                   &statement));
+    trib_bind_text(statement, 1, key);
+    TRIB_TRY(trib_statement_step(statement, &row));
+    trib_status status = row ? trib_buffer_append(ret_value, trib_column_bytes(statement, 0))
+                             : TRIB_FAIL(TRIB_E_NOT_FOUND, "nothing is stored as '%s'", key);
+    trib_statement_reset(statement);
+    return status;
+}
+
+trib_status edge_outbox_boot(edge_outbox *outbox, uint64_t *ret_boot) {
+    trib_statement *statement;
+    bool row;
+    TRIB_TRY(trib_database_prepare(
+        outbox->database, "UPDATE value SET value = value + 1 WHERE key = 'boot' RETURNING value",
+        &statement));
+    TRIB_TRY(trib_statement_step(statement, &row));
+    uint64_t boot = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
+    trib_statement_reset(statement);
+    if (boot == 0 || boot >= UINT32_MAX) {
+        return TRIB_FAIL(TRIB_E_CORRUPT, "the start number is lost or used up: enrol anew");
+    }
+    *ret_boot = boot;
+    return TRIB_SUCCESS;
+}
+
+trib_status edge_outbox_store_session(edge_outbox *outbox, const edge_state_Session *session) {
+    uint8_t bytes[edge_state_Session_size];
+    trib_writer writer = trib_writer_of(bytes, sizeof bytes);
+    TRIB_TRY(trib_wire_encode(edge_state_Session_fields, session, &writer));
+    trib_status status = store(outbox, "session", trib_written(&writer));
+    trib_wipe(bytes, sizeof bytes);
+    return status;
+}
+
+trib_status edge_outbox_load_session(edge_outbox *outbox, edge_state_Session *ret_session) {
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer bytes = {.ceiling = 4096};
+    edge_state_Session session = edge_state_Session_init_zero;
+    TRIB_TRY(load(outbox, "session", &bytes));
+    TRIB_TRY(trib_wire_decode(edge_state_Session_fields, trib_buffer_view(&bytes), &session));
+    *ret_session = session;
+    return TRIB_SUCCESS;
+}
+
+trib_status edge_outbox_store_document(edge_outbox *outbox, trib_bytes document) {
+    return store(outbox, "document", document);
+}
+
+trib_status edge_outbox_load_document(edge_outbox *outbox, trib_buffer *ret_document) {
+    return load(outbox, "document", ret_document);
+}
+
+trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round, trib_bytes update,
+                            uint64_t first_row, uint64_t last_row) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_begin(outbox->database));
+    trib_status status = trib_database_prepare(
+        outbox->database,
+        "INSERT OR IGNORE INTO outbox (round, payload, first_row, last_row) VALUES (?1, ?2, ?3, ?4)",
+        &statement);
+    if (trib_ok(status)) {
+        trib_bind_integer(statement, 1, (int64_t)round);
+        trib_bind_bytes(statement, 2, update);
+        trib_bind_integer(statement, 3, (int64_t)first_row);
+        trib_bind_integer(statement, 4, (int64_t)last_row);
+        status = trib_statement_finish(statement);
+    }
+    if (trib_ok(status)) {
+        status = trib_database_prepare(outbox->database, "DELETE FROM outbox WHERE round < ?1",
+                                       &statement);
+    }
+    if (trib_ok(status)) {
+        trib_bind_integer(statement, 1, (int64_t)round);
+        status = trib_statement_finish(statement);
+    }
+    if (trib_ok(status)) {
+        status = trib_database_commit(outbox->database);
+    }
+    if (!trib_ok(status)) {
+        trib_database_rollback(outbox->database);
+    }
+    return status;
+}
+
+trib_status edge_outbox_get(edge_outbox *outbox, trib_buffer *storage, edge_outbox_entry *ret_entry) {
+    trib_statement *statement;
+    bool row;
+    TRIB_TRY(trib_database_prepare(
+        outbox->database, "SELECT round, payload, verdict FROM outbox ORDER BY round DESC LIMIT 1",
+        &statement));
+    TRIB_TRY(trib_statement_step(statement, &row));
+    trib_buffer_clear(storage);
+    trib_status status = row ? trib_buffer_append(storage, trib_column_bytes(statement, 1))
+                             : TRIB_FAIL(TRIB_E_NOT_FOUND, "the outbox is empty");
+    if (trib_ok(status)) {
+        *ret_entry = (edge_outbox_entry){.round = (uint64_t)trib_column_integer(statement, 0),
+                                         .verdict_known = trib_column_text(statement, 2)[0] != '\0',
+                                         .update = trib_buffer_view(storage)};
+    }
+    trib_statement_reset(statement);
+    return status;
+}
+
+/* Keeps the verdict apart from the update, which is deleted later. */
+static trib_status note_receipt(edge_outbox *outbox, const trib_crypto *crypto, uint64_t round,
+                                const char *verdict) {
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer storage = {.ceiling = 1u << 30};
+    edge_outbox_entry entry;
+    uint8_t digest[TRIB_HASH_BYTES];
+    trib_statement *statement;
+    trib_status status = edge_outbox_get(outbox, &storage, &entry);
+    if (status.code == TRIB_E_NOT_FOUND || (trib_ok(status) && entry.round != round)) {
+        return TRIB_SUCCESS;
+    }
+    TRIB_TRY(status);
+    TRIB_TRY(crypto->sha256(entry.update, digest));
+    TRIB_TRY(trib_database_prepare(outbox->database,
+                                   "INSERT OR REPLACE INTO receipt VALUES (?1, ?2, ?3)",
+                                   &statement));
+    trib_bind_integer(statement, 1, (int64_t)round);
+    trib_bind_bytes(statement, 2, trib_bytes_of(digest, sizeof digest));
+    trib_bind_text(statement, 3, verdict);
+    return trib_statement_finish(statement);
+}
+
+trib_status edge_outbox_verdict(edge_outbox *outbox, const trib_crypto *crypto, uint64_t round,
+                                const char *verdict) {
+    trib_statement *statement;
+    TRIB_TRY(note_receipt(outbox, crypto, round, verdict));
+    TRIB_TRY(trib_database_prepare(outbox->database,
+                                   "UPDATE outbox SET verdict = ?2 WHERE round = ?1", &statement));
+    trib_bind_integer(statement, 1, (int64_t)round);
+    trib_bind_text(statement, 2, verdict);
+    return trib_statement_finish(statement);
+}
+
+trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t round) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(outbox->database, "DELETE FROM outbox WHERE round <= ?1",
+                                   &statement));
+    trib_bind_integer(statement, 1, (int64_t)round);
+    return trib_statement_finish(statement);
+}
+
+trib_status edge_outbox_load_slot(edge_outbox *outbox, edge_slot *ret_slot) {
+    trib_statement *statement;
+    bool row;
+    TRIB_TRY(trib_database_prepare(outbox->database, "SELECT name, release, digest FROM slot",
+                                   &statement));
+    TRIB_TRY(trib_statement_step(statement, &row));
+    if (!row) {
+        return TRIB_FAIL(TRIB_E_NOT_FOUND, "no model has been installed");
+    }
+    edge_slot slot = {.name = trib_column_text(statement, 0)[0],
+                      .release = (uint64_t)trib_column_integer(statement, 1)};
+    trib_bytes digest = trib_column_bytes(statement, 2);
+    bool whole = digest.size == sizeof slot.digest && (slot.name == 'a' || slot.name == 'b');
+    if (whole) {
+        memcpy(slot.digest, digest.data, sizeof slot.digest);
+        *ret_slot = slot;
+    }
+    trib_statement_reset(statement);
+    return whole ? TRIB_SUCCESS : TRIB_FAIL(TRIB_E_CORRUPT, "the active slot is not readable");
+}
+
+trib_status edge_outbox_store_slot(edge_outbox *outbox, const edge_slot *slot) {
+    trib_statement *statement;
+    const char name[2] = {slot->name, '\0'};
+    TRIB_TRY(trib_database_prepare(outbox->database,
+                                   "INSERT OR REPLACE INTO slot VALUES (1, ?1, ?2, ?3)", &statement));
+    trib_bind_text(statement, 1, name);
+    trib_bind_integer(statement, 2, (int64_t)slot->release);
+    trib_bind_bytes(statement, 3, trib_bytes_of(slot->digest, sizeof slot->digest));
+    return trib_statement_finish(statement);
+}

@@ -1,0 +1,60 @@
+/* What the agent must not forget, in SQLite (state.db): each change is one durable transaction.
+ *
+ * An update stays in the outbox until its receipt has come and its round is closed; it is kept packed,
+ * and sealed anew whenever it is sent. It survives kill -9.
+ *
+ * errors   TRIB_E_CORRUPT a damaged database;  TRIB_E_IO a full disk and the like
+ * threads  one
+ */
+#ifndef EDGE_OUTBOX_OUTBOX_H
+#define EDGE_OUTBOX_OUTBOX_H
+
+#include "common/base/heap.h"
+#include "common/crypto/crypto.h"
+#include "edge/session/state.pb.h"
+
+typedef struct edge_outbox edge_outbox;
+
+TRIB_MUST_CHECK trib_status edge_outbox_open(const char *path, edge_outbox **ret_outbox);
+void edge_outbox_close(edge_outbox *outbox);
+
+/* This start's number: one more than ever before, and durable. */
+TRIB_MUST_CHECK trib_status edge_outbox_boot(edge_outbox *outbox, uint64_t *ret_boot);
+
+TRIB_MUST_CHECK trib_status edge_outbox_store_session(edge_outbox *outbox,
+                                                      const edge_state_Session *session);
+/* TRIB_E_NOT_FOUND before the first. */
+TRIB_MUST_CHECK trib_status edge_outbox_load_session(edge_outbox *outbox,
+                                                     edge_state_Session *ret_session);
+
+TRIB_MUST_CHECK trib_status edge_outbox_store_document(edge_outbox *outbox, trib_bytes document);
+/* Appends it; TRIB_E_NOT_FOUND before the first. */
+TRIB_MUST_CHECK trib_status edge_outbox_load_document(edge_outbox *outbox, trib_buffer *ret_document);
+
+typedef struct edge_outbox_entry {
+    uint64_t round;
+    bool verdict_known;
+    trib_bytes update; /* in the buffer given */
+} edge_outbox_entry;
+
+/* Puts a round's update; older rounds' are deleted: the cloud takes none of a closed round. Putting a
+ * second one for the same round changes nothing. */
+TRIB_MUST_CHECK trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round, trib_bytes update,
+                                            uint64_t first_row, uint64_t last_row);
+/* The newest; TRIB_E_NOT_FOUND when empty. */
+TRIB_MUST_CHECK trib_status edge_outbox_get(edge_outbox *outbox, trib_buffer *storage,
+                                            edge_outbox_entry *ret_entry);
+TRIB_MUST_CHECK trib_status edge_outbox_verdict(edge_outbox *outbox, const trib_crypto *crypto,
+                                                uint64_t round, const char *verdict);
+TRIB_MUST_CHECK trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t round);
+
+typedef struct edge_slot {
+    char name; /* 'a' or 'b' */
+    uint64_t release;
+    uint8_t digest[TRIB_HASH_BYTES];
+} edge_slot;
+/* TRIB_E_NOT_FOUND before the first. */
+TRIB_MUST_CHECK trib_status edge_outbox_load_slot(edge_outbox *outbox, edge_slot *ret_slot);
+TRIB_MUST_CHECK trib_status edge_outbox_store_slot(edge_outbox *outbox, const edge_slot *slot);
+
+#endif

@@ -1,0 +1,36 @@
+/* Inside this room: a model made ready to judge windows, one after the other.
+ *
+ * owns     model and detector
+ * threads  made in one, used in another: plain data
+ */
+#ifndef EDGE_SENSE_JUDGE_H
+#define EDGE_SENSE_JUDGE_H
+
+#include "common/nn/infer.h"
+#include "common/signal/pipeline.h"
+#include "edge/sense/sense.h"
+
+typedef struct edge_judge {
+    const trib_federation *federation;
+    trib_model *model; /* owned; NULL: judges nothing */
+    edge_detector detector;
+    uint64_t release;
+    trib_packed_model packed;
+    void *block;    /* owned: of the packed model */
+    float *input;   /* [input_count], owned: normalised */
+    float *output;  /* [output_count], owned */
+    float *scratch; /* owned */
+} edge_judge;
+
+/* Takes model (NULL is fine) and detector, also on failure. */
+TRIB_MUST_CHECK trib_status edge_judge_create(const trib_federation *federation,
+                                              trib_model *model_take, edge_detector detector_take,
+                                              uint64_t release, edge_judge **ret_judge);
+void edge_judge_destroy(edge_judge *judge);
+void edge_judge_destroy_scoped(edge_judge **judge);
+void edge_judge_drop(void *judge);
+
+/* False when this judge has nothing to say. */
+bool edge_judge_window(edge_judge *judge, const trib_window *window, edge_prediction *ret_prediction);
+
+#endif

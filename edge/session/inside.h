@@ -1,0 +1,89 @@
+/* Inside this room: the session's state, and what its files share. */
+#ifndef EDGE_SESSION_INSIDE_H
+#define EDGE_SESSION_INSIDE_H
+
+#include "common/seal/envelope.h"
+#include "common/wire/wire.h"
+#include "edge/session/session.h"
+
+/* An object being put together; one may serve a round and a release at once. */
+typedef struct edge_fetch {
+    bool active;
+    bool for_round, for_release;
+    trib_wire_Object object;
+    trib_object_key key;
+    uint8_t *bytes;   /* [object.size], owned */
+    uint8_t *have;    /* [chunk count], owned */
+    uint32_t missing;
+} edge_fetch;
+
+enum { EDGE_FETCHES = 2 };
+
+/* The update that the owner's outbox holds. */
+typedef struct edge_pending {
+    uint64_t round; /* 0: none */
+    uint8_t digest[TRIB_HASH_BYTES];
+    bool verdict_known;
+    uint64_t sent_ms; /* 0: not since connecting */
+} edge_pending;
+
+struct edge_session {
+    const trib_crypto *crypto;
+    const edge_identity *identity;
+    edge_state_Session state;
+    bool connected;
+    bool held;
+    /* from the newest federation notice on this connection */
+    bool federation_known;
+    uint8_t agreement_key[TRIB_PUBLIC_KEY_BYTES];
+    /* the session's channels, derived from state.context */
+    bool keyed;
+    trib_channel update, prediction, alert, telemetry, welcome, receipt;
+    /* a join that waits for its welcome */
+    uint8_t *join;
+    size_t join_size;
+    uint64_t join_due_ms, join_delay_ms;
+    /* what is asked for now */
+    trib_wire_Round round;
+    bool round_wanted; /* selected, its base not here yet */
+    trib_wire_Release release;
+    bool release_wanted;
+    edge_fetch fetches[EDGE_FETCHES];
+    uint8_t base_digest[TRIB_HASH_BYTES]; /* of base_file */
+    uint8_t *base_file; /* the last object that was fetched, owned: often the next base or release */
+    size_t base_size;
+    edge_pending pending;
+    edge_session_counts counts;
+    uint64_t now_ms;
+};
+
+edge_action *edge_add(edge_actions *actions, edge_action_kind kind);
+void edge_say(edge_actions *actions, bool warning, const char *format, ...) TRIB_PRINTF(3, 4);
+void edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t number, trib_bytes bytes);
+void edge_persist(edge_actions *actions);
+void edge_topic(const edge_session *session, trib_topic_kind kind, char *ret_text);
+
+/* session_join.c */
+TRIB_MUST_CHECK trib_status edge_session_key(edge_session *session);
+void edge_session_join(edge_session *session, edge_actions *actions);
+void edge_session_on_welcome(edge_session *session, const char *topic, trib_bytes payload,
+                             edge_actions *actions);
+
+/* session_notices.c */
+void edge_session_on_federation(edge_session *session, trib_bytes payload, edge_actions *actions);
+void edge_session_on_round(edge_session *session, trib_bytes payload, edge_actions *actions);
+void edge_session_on_release(edge_session *session, trib_bytes payload, edge_actions *actions);
+/* Goes on with what was waiting for a welcome or an object. */
+void edge_session_resume(edge_session *session, edge_actions *actions);
+
+/* session_fetch.c */
+/* True when the object is here: *ret_file. Else its chunks are being asked for, or it is refused. */
+bool edge_session_fetch(edge_session *session, const trib_wire_Object *object, bool for_round,
+                        trib_bytes *ret_file, edge_actions *actions);
+void edge_session_on_chunk(edge_session *session, const trib_topic *topic, trib_bytes payload,
+                           edge_actions *actions);
+void edge_session_drop_fetches(edge_session *session);
+/* After reconnecting: asks again for what is missing. */
+void edge_session_refetch(edge_session *session, edge_actions *actions);
+
+#endif

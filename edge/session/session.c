@@ -1,0 +1,326 @@
+#include "edge/session/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "edge/session/inside.h"
+
+void edge_actions_clear(edge_actions *actions) {
+    for (size_t i = 0; i < actions->count; i++) {
+        trib_free(actions->items[i].bytes);
+    }
+    actions->count = 0;
+    actions->overflow = false;
+}
+
+edge_action *edge_add(edge_actions *actions, edge_action_kind kind) {
+    if (actions->count == EDGE_MAX_ACTIONS) {
+        actions->overflow = true;
+        return NULL;
+    }
+    edge_action *action = &actions->items[actions->count++];
+    *action = (edge_action){.kind = kind};
+    return action;
+}
+
+void edge_say(edge_actions *actions, bool warning, const char *format, ...) {
+    edge_action *action = edge_add(actions, EDGE_ACTION_SAY);
+    if (action != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        (void)vsnprintf(action->text, sizeof action->text, format, arguments);
+        va_end(arguments);
+        action->warning = warning;
+    }
+}
+
+void edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t number,
+                    trib_bytes bytes) {
+    edge_action *action = edge_add(actions, kind);
+    if (action == NULL) {
+        return;
+    }
+    action->number = number;
+    action->bytes = trib_allocate(bytes.size, 1);
+    if (action->bytes == NULL) {
+        actions->overflow = true;
+        actions->count--;
+        return;
+    }
+    memcpy(action->bytes, bytes.data, bytes.size);
+    action->size = bytes.size;
+}
+
+void edge_persist(edge_actions *actions) {
+    (void)edge_add(actions, EDGE_ACTION_PERSIST);
+}
+
+void edge_topic(const edge_session *session, trib_topic_kind kind, char *ret_text) {
+    trib_topic topic = {.kind = kind};
+    memcpy(topic.federation, session->identity->federation, sizeof topic.federation);
+    if (kind < TRIB_TOPIC_ALL_FEDERATION) {
+        memcpy(topic.gateway, session->identity->gateway, sizeof topic.gateway);
+    }
+    trib_topic_format(&topic, ret_text);
+}
+
+trib_status edge_session_create(const trib_crypto *crypto, const edge_identity *identity,
+                                const edge_state_Session *stored, edge_session **ret_session) {
+    edge_session *session = trib_allocate(1, sizeof *session);
+    if (session == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a session");
+    }
+    session->crypto = crypto;
+    session->identity = identity;
+    if (stored != NULL) {
+        session->state = *stored;
+    }
+    *ret_session = session;
+    return TRIB_SUCCESS;
+}
+
+void edge_session_destroy(edge_session *session) {
+    if (session != NULL) {
+        edge_session_drop_fetches(session);
+        trib_free(session->join);
+        trib_free(session->base_file);
+        trib_wipe(session, sizeof *session);
+        trib_free(session);
+    }
+}
+
+const edge_state_Session *edge_session_state(const edge_session *session) {
+    return &session->state;
+}
+
+edge_session_counts edge_session_counted(const edge_session *session) {
+    return session->counts;
+}
+
+bool edge_session_ready(const edge_session *session) {
+    return session->connected && session->federation_known && session->state.welcomed &&
+           session->keyed;
+}
+
+void edge_session_hold(edge_session *session, bool held) {
+    session->held = held;
+}
+
+void edge_session_untrained(edge_session *session, uint64_t round, edge_actions *ret_actions) {
+    if (session->state.trained_round == round && round > session->state.closed_through) {
+        session->state.trained_round = round - 1;
+        session->round_wanted = session->round.open && session->round.round == round;
+        edge_persist(ret_actions);
+    }
+}
+
+static void subscribe(edge_session *session, trib_topic_kind kind, edge_actions *actions) {
+    edge_action *action = edge_add(actions, EDGE_ACTION_SUBSCRIBE);
+    if (action != NULL) {
+        edge_topic(session, kind, action->topic);
+    }
+}
+
+void edge_session_connected(edge_session *session, uint64_t now_ms, edge_actions *ret_actions) {
+    session->connected = true;
+    session->now_ms = now_ms;
+    session->federation_known = false;
+    session->pending.sent_ms = 0;
+    subscribe(session, TRIB_TOPIC_DOWN_WELCOME, ret_actions);
+    subscribe(session, TRIB_TOPIC_DOWN_RECEIPT, ret_actions);
+    subscribe(session, TRIB_TOPIC_ALL_FEDERATION, ret_actions);
+    subscribe(session, TRIB_TOPIC_ALL_ROUND, ret_actions);
+    subscribe(session, TRIB_TOPIC_ALL_RELEASE, ret_actions);
+    edge_session_refetch(session, ret_actions);
+    edge_add_bytes(ret_actions, EDGE_ACTION_PUBLISH, 0, trib_bytes_text("online"));
+    edge_action *status = &ret_actions->items[ret_actions->count - 1];
+    edge_topic(session, TRIB_TOPIC_UP_STATUS, status->topic);
+    status->retain = true;
+}
+
+void edge_session_disconnected(edge_session *session) {
+    session->connected = false;
+    session->federation_known = false;
+}
+
+/* A receipt: what became of the update in the outbox. */
+static void on_receipt(edge_session *session, const char *topic, trib_bytes payload,
+                       edge_actions *actions) {
+    uint8_t storage[1024];
+    trib_writer plain = trib_writer_of(storage, sizeof storage);
+    trib_wire_Receipt receipt = trib_wire_Receipt_init_zero;
+    if (!session->keyed) {
+        return;
+    }
+    trib_status status =
+        trib_channel_open(session->crypto, &session->receipt, topic, payload, &plain);
+    if (trib_ok(status)) {
+        status = TRIB_WIRE_DECODE(Receipt, trib_written(&plain), &receipt);
+    }
+    if (!trib_ok(status)) {
+        session->counts.replayed += status.code == TRIB_E_STATE;
+        session->counts.forged += status.code == TRIB_E_DENIED;
+        session->counts.garbage += status.code == TRIB_E_CORRUPT;
+        edge_say(actions, true, "receipt refused: %s", trib_message());
+        return;
+    }
+    session->state.receipt_next = session->receipt.next;
+    edge_persist(actions);
+    if (receipt.round != session->pending.round || receipt.digest.size != TRIB_HASH_BYTES ||
+        memcmp(receipt.digest.bytes, session->pending.digest, TRIB_HASH_BYTES) != 0) {
+        return; /* of an update that has left the outbox */
+    }
+    static const char *const words[] = {"none",    "accepted",  "duplicate", "late",
+                                        "refused", "discarded", "abandoned"};
+    unsigned verdict = receipt.verdict < sizeof words / sizeof words[0] ? (unsigned)receipt.verdict : 0;
+    bool counted = verdict == trib_wire_Verdict_VERDICT_ACCEPTED ||
+                   verdict == trib_wire_Verdict_VERDICT_DUPLICATE;
+    bool closed = receipt.round <= session->state.closed_through;
+    session->pending.verdict_known = true;
+    edge_action *action = edge_add(actions, counted && !closed ? EDGE_ACTION_OUTBOX_VERDICT
+                                                               : EDGE_ACTION_OUTBOX_DELETE);
+    if (action != NULL) {
+        action->number = receipt.round;
+        (void)snprintf(action->text, sizeof action->text, "%s%s%s", words[verdict],
+                       receipt.reason[0] != '\0' ? ": " : "", receipt.reason);
+        if (action->kind == EDGE_ACTION_OUTBOX_DELETE) {
+            session->pending = (edge_pending){.round = 0};
+        }
+    }
+}
+
+void edge_session_message(edge_session *session, const char *text, trib_bytes payload,
+                          uint64_t now_ms, edge_actions *ret_actions) {
+    trib_topic topic;
+    session->now_ms = now_ms;
+    if (!trib_ok(trib_topic_parse(text, strlen(text), &topic)) ||
+        strcmp(topic.federation, session->identity->federation) != 0 ||
+        (topic.gateway[0] != '\0' && strcmp(topic.gateway, session->identity->gateway) != 0)) {
+        session->counts.garbage++;
+        return;
+    }
+    if (payload.size == 0) {
+        return; /* a retained message that was cleared */
+    }
+    if (topic.kind == TRIB_TOPIC_ALL_FEDERATION) {
+        edge_session_on_federation(session, payload, ret_actions);
+    } else if (topic.kind == TRIB_TOPIC_ALL_ROUND) {
+        edge_session_on_round(session, payload, ret_actions);
+    } else if (topic.kind == TRIB_TOPIC_ALL_RELEASE) {
+        edge_session_on_release(session, payload, ret_actions);
+    } else if (topic.kind == TRIB_TOPIC_ALL_OBJECT) {
+        edge_session_on_chunk(session, &topic, payload, ret_actions);
+    } else if (topic.kind == TRIB_TOPIC_DOWN_WELCOME) {
+        edge_session_on_welcome(session, text, payload, ret_actions);
+    } else if (topic.kind == TRIB_TOPIC_DOWN_RECEIPT) {
+        on_receipt(session, text, payload, ret_actions);
+    }
+}
+
+static bool resend_due(const edge_session *session, uint64_t now_ms) {
+    const edge_pending *pending = &session->pending;
+    return edge_session_ready(session) && pending->round != 0 && !pending->verdict_known &&
+           (pending->sent_ms == 0 || now_ms - pending->sent_ms >= EDGE_RESEND_MS);
+}
+
+void edge_session_tick(edge_session *session, uint64_t now_ms, edge_actions *ret_actions) {
+    session->now_ms = now_ms;
+    if (session->connected && session->federation_known && !session->state.welcomed &&
+        !session->held && now_ms >= session->join_due_ms) {
+        edge_session_join(session, ret_actions);
+    }
+    if (resend_due(session, now_ms)) {
+        session->pending.sent_ms = now_ms;
+        (void)edge_add(ret_actions, EDGE_ACTION_OUTBOX_SEND);
+    }
+}
+
+uint64_t edge_session_wait_ms(const edge_session *session, uint64_t now_ms) {
+    uint64_t wait = UINT64_MAX;
+    if (session->connected && session->federation_known && !session->state.welcomed &&
+        !session->held) {
+        wait = session->join_due_ms > now_ms ? session->join_due_ms - now_ms : 0;
+    }
+    if (edge_session_ready(session) && session->pending.round != 0 &&
+        !session->pending.verdict_known) {
+        uint64_t due = session->pending.sent_ms + EDGE_RESEND_MS;
+        uint64_t resend = session->pending.sent_ms == 0 || due <= now_ms ? 0 : due - now_ms;
+        wait = resend < wait ? resend : wait;
+    }
+    return wait;
+}
+
+static trib_status send_chunk(edge_session *session, const trib_wire_UpdateChunk *chunk,
+                              const char *topic, edge_actions *actions) {
+    size_t room = EDGE_UPDATE_CHUNK_BYTES + 512;
+    TRIB_SCOPED(trib_free_scoped) uint8_t *storage = trib_allocate(2, room);
+    if (storage == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a chunk");
+    }
+    trib_writer plain = trib_writer_of(storage, room);
+    trib_writer frame = trib_writer_of(storage + room, room);
+    TRIB_TRY(TRIB_WIRE_ENCODE(UpdateChunk, chunk, &plain));
+    TRIB_TRY(trib_channel_seal(session->crypto, &session->update, topic, trib_written(&plain),
+                               &frame));
+    edge_add_bytes(actions, EDGE_ACTION_PUBLISH, 0, trib_written(&frame));
+    if (actions->overflow) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "an update of too many chunks");
+    }
+    memcpy(actions->items[actions->count - 1].topic, topic, TRIB_TOPIC_SIZE);
+    return TRIB_SUCCESS;
+}
+
+void edge_session_send(edge_session *session, uint64_t round, trib_bytes update, bool verdict_known,
+                       uint64_t now_ms, edge_actions *ret_actions) {
+    session->now_ms = now_ms;
+    edge_pending *pending = &session->pending;
+    if (pending->round != round) {
+        *pending = (edge_pending){.round = round};
+    }
+    pending->verdict_known = verdict_known;
+    if (!trib_ok(session->crypto->sha256(update, pending->digest)) || verdict_known ||
+        !edge_session_ready(session)) {
+        return;
+    }
+    pending->sent_ms = now_ms > 0 ? now_ms : 1;
+    char topic[TRIB_TOPIC_SIZE];
+    edge_topic(session, TRIB_TOPIC_UP_UPDATE, topic);
+    trib_wire_UpdateChunk chunk = trib_wire_UpdateChunk_init_zero;
+    chunk.round = round;
+    chunk.count = (uint32_t)((update.size + EDGE_UPDATE_CHUNK_BYTES - 1) / EDGE_UPDATE_CHUNK_BYTES);
+    chunk.size = (uint32_t)update.size;
+    TRIB_WIRE_SET_BYTES(chunk.digest, pending->digest, TRIB_HASH_BYTES);
+    for (; chunk.index < chunk.count; chunk.index++) {
+        size_t first = (size_t)chunk.index * EDGE_UPDATE_CHUNK_BYTES;
+        size_t left = update.size - first;
+        trib_bytes data = trib_bytes_of(update.data + first, left < EDGE_UPDATE_CHUNK_BYTES
+                                                                 ? left
+                                                                 : EDGE_UPDATE_CHUNK_BYTES);
+        trib_wire_put(&chunk.data, &data);
+        if (!trib_ok(send_chunk(session, &chunk, topic, ret_actions))) {
+            edge_say(ret_actions, true, "update not sent: %s", trib_message());
+            return;
+        }
+    }
+}
+
+void edge_session_tell(edge_session *session, trib_topic_kind kind, trib_bytes plain,
+                       edge_actions *ret_actions) {
+    uint8_t storage[1024];
+    char topic[TRIB_TOPIC_SIZE];
+    trib_channel *channel = kind == TRIB_TOPIC_UP_PREDICTION ? &session->prediction
+                            : kind == TRIB_TOPIC_UP_ALERT    ? &session->alert
+                                                             : &session->telemetry;
+    if (!edge_session_ready(session) || plain.size + TRIB_FRAME_OVERHEAD_BYTES > sizeof storage) {
+        return;
+    }
+    trib_writer frame = trib_writer_of(storage, sizeof storage);
+    edge_topic(session, kind, topic);
+    if (trib_ok(trib_channel_seal(session->crypto, channel, topic, plain, &frame))) {
+        edge_add_bytes(ret_actions, EDGE_ACTION_PUBLISH, 0, trib_written(&frame));
+        if (!ret_actions->overflow) {
+            memcpy(ret_actions->items[ret_actions->count - 1].topic, topic, sizeof topic);
+        }
+    }
+}

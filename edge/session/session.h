@@ -1,0 +1,127 @@
+/* The gateway's half of the protocol as a pure machine: events in, actions out.
+ *
+ * No clock, network or disk: times are in the events, and the owner carries out the actions in their
+ * order. A PERSIST comes before whatever depends on it, so an owner that stores, then sends, never uses
+ * a number twice and never takes an old notice for a new one, whenever it is killed.
+ *
+ *     federation notice -> join -> welcome -> round notice -> (fetch base) -> TRAIN
+ *     trained -> OUTBOX_PUT -> update frames -> receipt -> closed -> OUTBOX_DELETE
+ *     release notice -> fetch -> INSTALL
+ *
+ * Everything from the broker is checked: signatures of the cloud's trusted keys, names, numbers that
+ * only rise, sequence numbers, digests. What fails is counted and said, and changes nothing.
+ *
+ * threads  one
+ */
+#ifndef EDGE_SESSION_SESSION_H
+#define EDGE_SESSION_SESSION_H
+
+#include "common/base/heap.h"
+#include "common/crypto/keys.h"
+#include "common/seal/channel.h"
+#include "common/seal/object.h"
+#include "edge/session/state.pb.h"
+
+enum {
+    EDGE_MAX_ACTIONS = 96,
+    EDGE_UPDATE_CHUNK_BYTES = 120 * 1024 - 512,
+    EDGE_RESEND_MS = 10000,     /* an update without a receipt is sent again */
+    EDGE_JOIN_FIRST_MS = 3000,  /* a join without a welcome; doubles up to */
+    EDGE_JOIN_LONGEST_MS = 60000
+};
+
+/* Who this agent is. Owned by the caller; must outlive the session. */
+typedef struct edge_identity {
+    char federation[TRIB_NAME_SIZE];
+    char gateway[TRIB_NAME_SIZE];
+    trib_bytes chain_pem;
+    const trib_private_key *signing; /* the certificate's */
+    const trib_key_pair *agreement;
+    const trib_trusted *trusted;     /* the cloud's signing keys */
+    trib_wire_Capabilities capabilities;
+    uint64_t boot;                   /* this start's number: persisted by the owner, never the same twice */
+} edge_identity;
+
+typedef enum edge_action_kind {
+    EDGE_ACTION_PUBLISH = 1,   /* bytes to topic, QoS 1; `retain` */
+    EDGE_ACTION_SUBSCRIBE,     /* topic */
+    EDGE_ACTION_UNSUBSCRIBE,   /* topic */
+    EDGE_ACTION_PERSIST,       /* edge_session_state: store it before going on */
+    EDGE_ACTION_DOCUMENT,      /* bytes: the federation document, revision in number; store and apply */
+    EDGE_ACTION_TRAIN,         /* a round to take part in: the fields of `round`; bytes: the base's file */
+    EDGE_ACTION_OUTBOX_VERDICT, /* number: round; text: verdict. The update stays until its close */
+    EDGE_ACTION_OUTBOX_DELETE, /* number: round; text: why */
+    EDGE_ACTION_OUTBOX_SEND,   /* the owner calls edge_session_send with what its outbox holds */
+    EDGE_ACTION_INSTALL,       /* bytes: the released model's file; number: release */
+    EDGE_ACTION_SAY            /* text for the log; `warning` */
+} edge_action_kind;
+
+typedef struct edge_round_task {
+    uint64_t round;
+    uint32_t ordinal;
+    bool statistics;
+    uint32_t max_weight;
+    float clip_norm;
+    uint8_t base_digest[TRIB_HASH_BYTES];
+} edge_round_task;
+
+typedef struct edge_action {
+    edge_action_kind kind;
+    char topic[TRIB_TOPIC_SIZE];
+    uint8_t *bytes; /* owned by the list */
+    size_t size;
+    bool retain;
+    bool warning;
+    uint64_t number;
+    edge_round_task round;
+    char text[200];
+} edge_action;
+
+/* What an event led to. Zero-initialise; clear after carrying it out. */
+typedef struct edge_actions {
+    edge_action items[EDGE_MAX_ACTIONS];
+    size_t count;
+    bool overflow; /* a bound of this file was too small: said, and made up by a resend */
+} edge_actions;
+void edge_actions_clear(edge_actions *actions);
+
+typedef struct edge_session_counts {
+    uint64_t forged, stale, replayed, garbage, refused_objects;
+} edge_session_counts;
+
+typedef struct edge_session edge_session;
+
+/* `stored` is what was persisted last, or NULL. */
+TRIB_MUST_CHECK trib_status edge_session_create(const trib_crypto *crypto,
+                                                const edge_identity *identity,
+                                                const edge_state_Session *stored,
+                                                edge_session **ret_session);
+void edge_session_destroy(edge_session *session);
+const edge_state_Session *edge_session_state(const edge_session *session);
+edge_session_counts edge_session_counted(const edge_session *session);
+/* Joined, and welcomed by the cloud that is there now. */
+bool edge_session_ready(const edge_session *session);
+
+/* While held, it does not join: a gateway that still reads its recording has nothing to train on yet. */
+void edge_session_hold(edge_session *session, bool held);
+
+void edge_session_connected(edge_session *session, uint64_t now_ms, edge_actions *ret_actions);
+void edge_session_disconnected(edge_session *session);
+void edge_session_message(edge_session *session, const char *topic, trib_bytes payload,
+                          uint64_t now_ms, edge_actions *ret_actions);
+void edge_session_tick(edge_session *session, uint64_t now_ms, edge_actions *ret_actions);
+uint64_t edge_session_wait_ms(const edge_session *session, uint64_t now_ms);
+
+/* An update could not be made for this round: it may be asked for again. */
+void edge_session_untrained(edge_session *session, uint64_t round, edge_actions *ret_actions);
+
+/* The owner's outbox holds this update (an encoded trib.wire.Update), and it is durable: its frames. Also
+ * when sending again. `verdict_known`: only the round's close is awaited. */
+void edge_session_send(edge_session *session, uint64_t round, trib_bytes update, bool verdict_known,
+                       uint64_t now_ms, edge_actions *ret_actions);
+
+/* A short message of another kind (a prediction): its frame, if the session is ready. */
+void edge_session_tell(edge_session *session, trib_topic_kind kind, trib_bytes plain,
+                       edge_actions *ret_actions);
+
+#endif

@@ -1,0 +1,479 @@
+#include "edge/source/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/heap.h"
+#include "edge/source/lines.h"
+#include "edge/source/places.h"
+#include "edge/source/recording_reader.h"
+
+enum { PUSH_MS = 20 }; /* how long a push may keep the thread from seeing a stop */
+
+typedef struct stored_file {
+    char name[EDGE_RECORDING_NAME_SIZE];
+    uint64_t rows;
+} stored_file;
+
+struct edge_source {
+    edge_source_plan plan;
+    edge_files files;
+    stored_file *stored; /* [stored_count], owned: before start, then the thread's */
+    size_t stored_count;
+    int listener;
+    int wake[2];
+    bool started;
+    pthread_t thread;
+
+    /* the thread's */
+    edge_batch *batch;  /* being filled; NULL between */
+    uint64_t due_ms;    /* when it is to be pushed */
+    bool owes_start;    /* the batch with a recording's start was dropped */
+    bool dropping;
+    edge_lines lines;
+
+    /* snapshots for others */
+    atomic_uint_fast64_t rows;
+    atomic_uint_fast64_t refused;
+    atomic_uint_fast64_t dropped;
+    atomic_uint_fast64_t recordings;
+    atomic_bool finished;
+};
+
+static bool is_live(const edge_source *source) {
+    return source->plan.config->kind != EDGE_SOURCE_REPLAY;
+}
+
+static void say(const edge_source *source, edge_event_kind kind, edge_event_level level,
+                uint64_t count, const char *text) {
+    edge_event_say(&source->plan.events,
+                   (edge_event){.kind = kind, .level = level, .room = "source", .count = count},
+                   "%s", text);
+}
+
+static bool stopping(const edge_source *source) {
+    return edge_lines_wait(-1, source->wake[0], 0) == EDGE_LINE_STOPPED;
+}
+
+/* ---- batches ---- */
+
+/* False when the thread has to stop. */
+static bool push_waiting(edge_source *source) {
+    while (!trib_queue_push_wait(source->plan.batches, source->batch, PUSH_MS)) {
+        /* a closed queue gives up at once: do not spin */
+        if (edge_lines_wait(-1, source->wake[0], 1) == EDGE_LINE_STOPPED) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void drop_batch(edge_source *source) {
+    edge_batch *batch = source->batch;
+    (void)atomic_fetch_add(&source->dropped, batch->count);
+    source->owes_start = batch->starts;
+    if (!source->dropping) {
+        say(source, EDGE_EVENT_BATCH_DROPPED, EDGE_EVENT_WARN, batch->count,
+            "rows come faster than they are worked off: dropping");
+    }
+    source->dropping = true;
+    edge_batch_destroy(batch);
+    source->batch = NULL;
+}
+
+/* False when the thread has to stop. */
+static bool push_batch(edge_source *source) {
+    uint32_t count = source->batch->count;
+    if (is_live(source)) {
+        if (!trib_queue_push(source->plan.batches, source->batch)) {
+            drop_batch(source);
+            return true;
+        }
+        source->dropping = false;
+    } else if (!push_waiting(source)) {
+        return false;
+    }
+    source->batch = NULL; /* the queue's now */
+    (void)atomic_fetch_add(&source->rows, count);
+    return true;
+}
+
+static bool begin_batch(edge_source *source, const char *recording, bool starts) {
+    source->batch = edge_batch_create();
+    if (source->batch == NULL) {
+        say(source, EDGE_EVENT_SOURCE_FAILED, EDGE_EVENT_ERROR, 0, "no memory for rows");
+        return false;
+    }
+    (void)snprintf(source->batch->recording, EDGE_RECORDING_NAME_SIZE, "%s", recording);
+    source->batch->starts = starts || source->owes_start;
+    source->owes_start = false;
+    source->due_ms = trib_monotonic_ms(source->plan.clock) + EDGE_SOURCE_BATCH_MS;
+    return true;
+}
+
+static int ms_until(const edge_source *source, uint64_t then_ms) {
+    uint64_t now = trib_monotonic_ms(source->plan.clock);
+    uint64_t left = then_ms > now ? then_ms - now : 0;
+    return left < 60000 ? (int)left : 60000;
+}
+
+static bool push_if_due(edge_source *source) {
+    return source->batch == NULL || source->batch->count == 0 ||
+           ms_until(source, source->due_ms) > 0 || push_batch(source);
+}
+
+/* ---- one recording ---- */
+
+typedef struct passage {
+    edge_recording_reader reader;
+    const char *recording; /* as stored: a file's name, or "" */
+    uint64_t skip;         /* rows that are stored already */
+    uint64_t given;        /* rows */
+    int64_t anchor_us;     /* pacing: this time of the recording ... */
+    uint64_t anchor_ms;    /* ... is this time here */
+} passage;
+
+/* Waits until a paced row is due, pushing what is due before. False when the thread has to stop. */
+static bool pace(edge_source *source, passage *at, int64_t time_us) {
+    double speed = source->plan.config->speed;
+    if (is_live(source) || !(speed > 0)) {
+        return true;
+    }
+    if (at->given == 0 || time_us < at->anchor_us) {
+        at->anchor_us = time_us;
+        at->anchor_ms = trib_monotonic_ms(source->plan.clock);
+    }
+    double after_ms = (double)(time_us - at->anchor_us) / 1000 / speed;
+    uint64_t due_ms = at->anchor_ms + (after_ms < 1e15 ? (uint64_t)after_ms : (uint64_t)1e15);
+    for (int left = ms_until(source, due_ms); left > 0; left = ms_until(source, due_ms)) {
+        if (source->batch != NULL && source->batch->count > 0) {
+            int batch = ms_until(source, source->due_ms);
+            left = left < batch ? left : batch;
+        }
+        if (edge_lines_wait(-1, source->wake[0], left) == EDGE_LINE_STOPPED ||
+            !push_if_due(source)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool give_row(edge_source *source, passage *at, const edge_row *row) {
+    uint64_t number = at->reader.parser.rows;
+    if (number <= at->skip) {
+        return true;
+    }
+    if (!pace(source, at, row->row.time_us)) {
+        return false;
+    }
+    if (source->batch == NULL && !begin_batch(source, at->recording, number == 1)) {
+        return false;
+    }
+    edge_batch *batch = source->batch;
+    batch->rows[batch->count++] = *row;
+    batch->position = is_live(source) ? 0 : number;
+    at->given++;
+    return batch->count < EDGE_BATCH_ROWS || push_batch(source);
+}
+
+static bool end_recording(edge_source *source, passage *at) {
+    char text[EDGE_EVENT_TEXT_SIZE];
+    (void)snprintf(text, sizeof text, "%s ended: %llu rows, %llu lines refused", at->reader.name,
+                   (unsigned long long)at->given, (unsigned long long)at->reader.refused);
+    say(source, EDGE_EVENT_SOURCE_ENDED, EDGE_EVENT_INFO, at->given, text);
+    if (at->given == 0) {
+        return true;
+    }
+    if (source->batch == NULL && !begin_batch(source, at->recording, false)) {
+        return false;
+    }
+    source->batch->ends = true;
+    source->batch->position = is_live(source) ? 0 : at->reader.parser.rows;
+    return push_batch(source);
+}
+
+static void say_failed(const edge_source *source, const char *name) {
+    char text[EDGE_EVENT_TEXT_SIZE];
+    (void)snprintf(text, sizeof text, "read %s: %s", name, strerror(errno));
+    say(source, EDGE_EVENT_SOURCE_FAILED, EDGE_EVENT_ERROR, 0, text);
+}
+
+/* Takes lines until the end. False when the thread has to stop. */
+static bool take_lines(edge_source *source, passage *at) {
+    for (;;) {
+        trib_bytes line;
+        edge_row row;
+        bool waiting = source->batch != NULL && source->batch->count > 0;
+        switch (edge_lines_next(&source->lines, waiting ? ms_until(source, source->due_ms) : -1,
+                                &line)) {
+        case EDGE_LINE_READY: {
+            uint64_t refused = at->reader.refused;
+            bool is_row = edge_recording_reader_line(&at->reader, line, &row);
+            (void)atomic_fetch_add(&source->refused, at->reader.refused - refused);
+            if (is_row && !give_row(source, at, &row)) {
+                return false;
+            }
+            if (at->reader.hopeless) {
+                return true;
+            }
+            break;
+        }
+        case EDGE_LINE_TIMEOUT:
+            break;
+        case EDGE_LINE_END:
+            return end_recording(source, at);
+        case EDGE_LINE_STOPPED:
+            return false;
+        case EDGE_LINE_FAILED:
+            say_failed(source, at->reader.name);
+            return end_recording(source, at);
+        }
+        if (!push_if_due(source)) {
+            return false;
+        }
+    }
+}
+
+static void begin_recording(edge_source *source, passage *at) {
+    char text[EDGE_EVENT_TEXT_SIZE];
+    int used = snprintf(text, sizeof text, "reading %s", at->reader.name);
+    if (at->skip > 0 && used > 0 && (size_t)used < sizeof text) {
+        (void)snprintf(text + used, sizeof text - (size_t)used, " after row %llu",
+                       (unsigned long long)at->skip);
+    }
+    (void)atomic_fetch_add(&source->recordings, 1);
+    say(source, EDGE_EVENT_SOURCE_STARTED, EDGE_EVENT_INFO, at->skip, text);
+}
+
+static bool read_stream(edge_source *source, int input, const char *name) {
+    passage at = {.recording = ""};
+    edge_recording_reader_init(&at.reader, &source->plan, name, true, false);
+    edge_lines_init(&source->lines, input, source->wake[0]);
+    source->owes_start = false;
+    begin_recording(source, &at);
+    return take_lines(source, &at);
+}
+
+/* ---- replay ---- */
+
+/* Rows of a file. False when the thread has to stop. */
+static bool count_rows(edge_source *source, const char *path, int input, uint64_t *ret_rows) {
+    edge_recording_reader reader;
+    edge_row row;
+    trib_bytes line;
+    edge_recording_reader_init(&reader, &source->plan, path, false, true);
+    edge_lines_init(&source->lines, input, source->wake[0]);
+    for (;;) {
+        edge_line next = edge_lines_next(&source->lines, -1, &line);
+        if (next == EDGE_LINE_STOPPED) {
+            return false;
+        }
+        if (next == EDGE_LINE_END || next == EDGE_LINE_FAILED || reader.hopeless) {
+            *ret_rows = reader.parser.rows;
+            return true;
+        }
+        if (next == EDGE_LINE_READY) {
+            (void)edge_recording_reader_line(&reader, line, &row); /* only counted */
+        }
+    }
+}
+
+static bool find_split(edge_source *source, passage *at, int input) {
+    const trib_source_spec *spec = source->plan.spec;
+    uint64_t rows = 0;
+    switch (spec->split) {
+    case TRIB_SPLIT_NONE:
+        return true;
+    case TRIB_SPLIT_ROWS:
+        at->reader.split_row = spec->split_rows;
+        return true;
+    case TRIB_SPLIT_FRACTION:
+        if (!count_rows(source, at->reader.name, input, &rows)) {
+            return false;
+        }
+        at->reader.split_row = (uint64_t)(spec->split_fraction * (double)rows);
+        return lseek(input, 0, SEEK_SET) == 0;
+    }
+    return true;
+}
+
+static uint64_t rows_stored(const edge_source *source, const char *name) {
+    for (size_t i = 0; !source->plan.config->loop && i < source->stored_count; i++) {
+        if (strcmp(source->stored[i].name, name) == 0) {
+            return source->stored[i].rows;
+        }
+    }
+    return 0;
+}
+
+static bool replay_file(edge_source *source, const char *name) {
+    char path[EDGE_PATH_SIZE + EDGE_RECORDING_NAME_SIZE];
+    (void)snprintf(path, sizeof path, "%s%s", source->files.folder, name);
+    int input = open(path, O_RDONLY | O_CLOEXEC);
+    if (input < 0) {
+        say_failed(source, path);
+        return true;
+    }
+    passage at = {.recording = name, .skip = rows_stored(source, name)};
+    edge_recording_reader_init(&at.reader, &source->plan, path, false, false);
+    bool go_on = find_split(source, &at, input);
+    if (go_on) {
+        edge_lines_init(&source->lines, input, source->wake[0]);
+        begin_recording(source, &at);
+        go_on = take_lines(source, &at);
+    }
+    (void)close(input);
+    return go_on;
+}
+
+static bool replay(edge_source *source) {
+    for (;;) {
+        uint64_t before = atomic_load(&source->rows);
+        for (size_t i = 0; i < source->files.count; i++) {
+            if (!replay_file(source, source->files.names[i]) || stopping(source)) {
+                return false;
+            }
+        }
+        /* a loop over nothing would spin */
+        if (!source->plan.config->loop || atomic_load(&source->rows) == before) {
+            return true;
+        }
+    }
+}
+
+/* ---- streams ---- */
+
+static void serve(edge_source *source) {
+    for (;;) {
+        edge_line ready = edge_lines_wait(source->listener, source->wake[0], -1);
+        if (ready == EDGE_LINE_STOPPED || ready == EDGE_LINE_FAILED) {
+            return;
+        }
+        int client = ready == EDGE_LINE_READY ? accept(source->listener, NULL, NULL) : -1;
+        if (client < 0) {
+            continue;
+        }
+        (void)fcntl(client, F_SETFD, FD_CLOEXEC);
+        bool go_on = read_stream(source, client, "a client of the socket");
+        (void)close(client);
+        if (!go_on) {
+            return;
+        }
+    }
+}
+
+static void *run(void *context) {
+    edge_source *source = context;
+    bool done = false;
+    switch (source->plan.config->kind) {
+    case EDGE_SOURCE_REPLAY:
+        done = replay(source);
+        break;
+    case EDGE_SOURCE_STDIN:
+        done = read_stream(source, STDIN_FILENO, "standard input");
+        break;
+    case EDGE_SOURCE_SOCKET:
+        serve(source);
+        break;
+    }
+    if (is_live(source) && source->batch != NULL && source->batch->count > 0) {
+        (void)push_batch(source); /* a replay reads them again, a stream does not */
+    }
+    edge_batch_destroy(source->batch);
+    source->batch = NULL;
+    if (done) {
+        atomic_store(&source->finished, true);
+        say(source, EDGE_EVENT_SOURCE_FINISHED, EDGE_EVENT_INFO, atomic_load(&source->rows),
+            "no more rows will come");
+    }
+    return NULL;
+}
+
+/* ---- the owner's side ---- */
+
+trib_status edge_source_create(const edge_source_plan *plan, edge_source **ret_source) {
+    TRIB_SCOPED(edge_source_destroy_scoped) edge_source *source = trib_allocate(1, sizeof *source);
+    if (source == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a source");
+    }
+    source->plan = *plan;
+    source->listener = -1;
+    if (pipe(source->wake) != 0) {
+        source->wake[0] = source->wake[1] = -1;
+        return TRIB_FAIL(TRIB_E_IO, "no pipe to wake the source: %s", strerror(errno));
+    }
+    (void)fcntl(source->wake[0], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(source->wake[1], F_SETFD, FD_CLOEXEC);
+    if (plan->config->kind == EDGE_SOURCE_REPLAY) {
+        TRIB_TRY(edge_files_list(plan->config->path, plan->spec, &source->files));
+    }
+    if (plan->config->kind == EDGE_SOURCE_SOCKET) {
+        TRIB_TRY(edge_socket_listen(plan->config, &source->listener));
+    }
+    *ret_source = source;
+    source = NULL;
+    return TRIB_SUCCESS;
+}
+
+trib_status edge_source_skip(edge_source *source, const char *recording, uint64_t rows) {
+    TRIB_ASSERT(!source->started);
+    stored_file *stored =
+        trib_resize(source->stored, source->stored_count * sizeof *stored,
+                    (source->stored_count + 1) * sizeof *stored);
+    if (stored == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a list of files");
+    }
+    source->stored = stored;
+    stored_file *one = &stored[source->stored_count++];
+    (void)snprintf(one->name, sizeof one->name, "%s", recording);
+    one->rows = rows;
+    return TRIB_SUCCESS;
+}
+
+trib_status edge_source_start(edge_source *source) {
+    TRIB_ASSERT(!source->started);
+    int error = pthread_create(&source->thread, NULL, run, source);
+    if (error != 0) {
+        return TRIB_FAIL(TRIB_E_IO, "no thread for the source: %s", strerror(error));
+    }
+    source->started = true;
+    return TRIB_SUCCESS;
+}
+
+edge_source_counts edge_source_counted(const edge_source *source) {
+    return (edge_source_counts){.rows = atomic_load(&source->rows),
+                                .refused = atomic_load(&source->refused),
+                                .dropped = atomic_load(&source->dropped),
+                                .recordings = atomic_load(&source->recordings),
+                                .finished = atomic_load(&source->finished)};
+}
+
+void edge_source_destroy(edge_source *source) {
+    if (source == NULL) {
+        return;
+    }
+    if (source->started) {
+        ssize_t written = write(source->wake[1], "", 1);
+        TRIB_ASSERT(written == 1); /* an empty pipe has room */
+        (void)pthread_join(source->thread, NULL);
+    }
+    edge_socket_close(source->plan.config, source->listener);
+    for (int i = 0; i < 2; i++) {
+        if (source->wake[i] >= 0) {
+            (void)close(source->wake[i]);
+        }
+    }
+    edge_files_deinit(&source->files);
+    trib_free(source->stored);
+    trib_free(source);
+}
+
+void edge_source_destroy_scoped(edge_source **source) {
+    edge_source_destroy(*source);
+}

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Four gateways federate through a real broker; the model equals the simulation's, bit for bit, comes
+back over the air, and predicts on the live stream. Then a new lineage, and a restart of everything."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from fleet import Fleet, wait_for  # noqa: E402
+import machines  # noqa: E402
+
+GATEWAYS, ROUNDS = 4, 3
+
+
+def done(fleet):
+    return fleet.federation("rotating-machine")["stage"] == "done"
+
+
+with Fleet("federate") as fleet:
+    recordings = machines.generate(fleet.folder / "data", GATEWAYS)
+    federation_file = fleet.folder / "federation.yaml"
+    federation_file.write_text(machines.document(GATEWAYS, ROUNDS))
+    digest, _ = machines.simulate(fleet.folder / "data", federation_file, fleet.folder / "simulated")
+
+    fleet.start_broker()
+    fleet.start_cloud()
+    assert fleet.apply(federation_file.read_text())["lineage"] == "new"
+    for recording in recordings:
+        fleet.start_edge(recording.stem, "rotating-machine",
+                         f"{{kind: replay, path: {recording}, speed: max}}",
+                         "predictions: {publish: true, every: 1}")
+    wait_for("the last round", lambda: done(fleet), 120)
+
+    state = fleet.federation("rotating-machine")
+    assert state["model"]["round"] == ROUNDS, state
+    served = state["release"]["digest"]
+    assert served == digest, f"deployed {served}, simulated {digest}"
+    print(f"deployed and simulated models are the same: {digest[:16]}")
+
+    rounds = fleet.api("GET", "/v1/federations/rotating-machine/rounds")["rounds"]
+    assert [r["ordinal"] for r in rounds] == list(range(ROUNDS + 1)), rounds
+    assert all(r["updates"] == GATEWAYS and r["outcome"] == "closed" for r in rounds), rounds
+    assert all(r["loss"] > 0 for r in rounds[1:]), rounds
+
+    # Every gateway installs the last release, and its outbox is empty once the rounds are closed.
+    last = f"release={state['release']['number']}"
+    for recording in recordings:
+        wait_for(f"{recording.stem} installs {last}",
+                 lambda: any("model installed" in line and last in line
+                             for line in fleet.log(recording.stem).splitlines()), 30)
+        wait_for(f"{recording.stem}'s outbox empties",
+                 lambda: fleet.log(recording.stem).count("update done") >= ROUNDS + 1, 30)
+
+    # Another federation on the same cloud, while the first stays.
+    other = federation_file.read_text().replace("federation: rotating-machine", "federation: second")
+    fleet.apply(other)
+    assert {f["federation"] for f in fleet.api("GET", "/v1/federations")["federations"]} == {
+        "rotating-machine", "second"}
+
+    # A restart of the cloud finds everything again; so does one that rebuilds its registry.
+    for options in [(), ("--rebuild",)]:
+        fleet.stop("cloud")
+        fleet.start_cloud(*options)
+        again = fleet.federation("rotating-machine")
+        assert again["stage"] == "done" and again["release"] == state["release"], again
+        assert fleet.api("GET", "/v1/federations/rotating-machine/rounds")["rounds"] == rounds
+
+    # More rounds under the same lineage go on from the same model; gateways need not join again.
+    revision = fleet.apply(machines.document(GATEWAYS, ROUNDS + 2))
+    assert revision["lineage"] == "same", revision
+    wait_for("two more rounds", lambda: fleet.federation("rotating-machine")["model"]["round"] ==
+             ROUNDS + 2 and done(fleet), 120)
+    joins = fleet.api("GET", "/v1/health")["counts"]["joins"]
+    assert joins == 0, f"{joins} gateways joined again"
+
+    # And the live stream is judged by the model.
+    name = recordings[0].stem
+    fleet.stop(name)
+    fleet.start_edge("live-1", "rotating-machine",
+                     f"{{kind: replay, path: {recordings[0]}, speed: 20, loop: true}}",
+                     "predictions: {publish: true, every: 1}")
+    gateway = lambda: fleet.api("GET", "/v1/federations/rotating-machine/gateways/live-1")
+    wait_for("live-1 joins", lambda: "joined" in fleet.log("cloud") and "live-1" in fleet.log("cloud"))
+    wait_for("predictions from live-1", lambda: gateway()["predictions"] > 3, 60)
+    assert gateway()["last_label"] in ("healthy", "imbalance", "misalignment", "bearing_wear")
+    print("passed")

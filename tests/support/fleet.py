@@ -1,0 +1,194 @@
+"""Real processes for end-to-end tests: a broker, a cloud, agents, each in a fresh folder.
+
+Everything listens on free loopback ports; what is started here is stopped by process id, and nothing
+else is touched.
+"""
+import http.client
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("TRIB_BUILD", SOURCE / "build"))
+TRIBUTARY = BUILD / "cloud/ctl/tributary"
+CLOUD = BUILD / "cloud/main/tributary-cloud"
+EDGE = BUILD / "edge/main/tributary-edge"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, condition, seconds=60.0, pause=0.05):
+    """Polls until condition() is true; an assertion names what never came."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(pause)
+    raise AssertionError(f"never came within {seconds:.0f} s: {what}")
+
+
+class Fleet:
+    def __init__(self, name, keep=False):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"tributary-{name}-"))
+        self.keep = keep
+        self.processes = {}
+        self.keys = self.folder / "keys"
+        self.broker_port = free_port()
+        self.api_port = free_port()
+        self.run(TRIBUTARY, "identity", "init", self.keys)
+        self.run(TRIBUTARY, "identity", "server", self.keys, "--name", "broker", "--dns", "localhost",
+                 "--ip", "127.0.0.1")
+        self.run(TRIBUTARY, "identity", "gateway", self.keys, "cloud")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for name in list(self.processes):
+            self.stop(name)
+        if kind is not None:
+            print(f"--- logs of {self.folder}", file=sys.stderr)
+            for log in sorted(self.folder.glob("*.log")):
+                lines = log.read_text(errors="replace").splitlines()[-15:]
+                print(f"--- {log.name}", *lines, sep="\n", file=sys.stderr)
+        if not self.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @staticmethod
+    def run(*command, **options):
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
+                              timeout=120, **options)
+        assert done.returncode == 0, f"{command}: {done.returncode}: {done.stderr}"
+        return done.stdout
+
+    # ---- processes ----
+
+    def start(self, name, *command, environment=None):
+        log = open(self.folder / f"{name}.log", "ab")
+        self.processes[name] = subprocess.Popen([str(part) for part in command], stdout=log,
+                                                stderr=log, stdin=subprocess.DEVNULL,
+                                                env=environment, start_new_session=True)
+        log.close()
+        return self.processes[name]
+
+    def stop(self, name, how=signal.SIGTERM):
+        process = self.processes.pop(name, None)
+        if process is None:
+            return
+        process.send_signal(how)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(timeout=20)
+
+    def log(self, name):
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    # ---- broker ----
+
+    def broker_config(self):
+        state = self.folder / "broker"
+        state.mkdir(exist_ok=True)
+        os.chmod(state, 0o777)
+        template = (SOURCE / "deploy/broker/mosquitto.conf").read_text()
+        for word, value in {"PORT": self.broker_port, "ADDRESS": "127.0.0.1", "KEYS": self.keys,
+                            "STATE": state, "ACL": SOURCE / "deploy/broker/acl"}.items():
+            template = template.replace(f"@{word}@", str(value))
+        if os.geteuid() == 0:
+            template += "\nuser root\n"
+        path = self.folder / "mosquitto.conf"
+        path.write_text(template)
+        return path
+
+    def start_broker(self):
+        program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+        self.start("broker", program, "-c", self.broker_config())
+        wait_for("the broker", lambda: self.listening(self.broker_port), 15)
+
+    @staticmethod
+    def listening(port):
+        with socket.socket() as probe:
+            probe.settimeout(0.5)
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    # ---- cloud ----
+
+    def cloud_config(self):
+        path = self.folder / "cloud.yaml"
+        path.write_text(f"""state: {self.folder}/cloud
+broker:
+  uri: ssl://localhost:{self.broker_port}
+  ca: {self.keys}/ca.pem
+  certificate: {self.keys}/cloud.pem
+  key: {self.keys}/cloud.key
+authorities: {self.keys}/ca.pem
+api: {{listen: "127.0.0.1:{self.api_port}", token_file: {self.folder}/token}}
+""")
+        return path
+
+    def start_cloud(self, *options, environment=None):
+        if not (self.folder / "cloud/signing.pub.pem").exists():
+            self.run(CLOUD, "--config", self.cloud_config(), "--init")
+        self.start("cloud", CLOUD, "--config", self.cloud_config(), *options,
+                   environment=environment)
+        wait_for("the cloud's API", self.healthy, 20)
+
+    def healthy(self):
+        try:
+            return self.api("GET", "/v1/health")["status"] == "ok"
+        except (OSError, http.client.HTTPException):
+            assert self.processes["cloud"].poll() is None, "the cloud stopped: " + self.log("cloud")
+            return False
+
+    def api(self, method, path, body=None, expect=200):
+        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=20)
+        token = self.folder / "token"
+        headers = {"Authorization": "Bearer " + token.read_text().strip()} if token.exists() else {}
+        connection.request(method, path, body=body, headers=headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        assert answer.status == expect, f"{method} {path}: {answer.status} {content[:300]}"
+        return json.loads(content) if answer.getheader("Content-Type") == "application/json" else content
+
+    def apply(self, document):
+        return self.api("POST", "/v1/federations", body=document)
+
+    def federation(self, name):
+        return self.api("GET", f"/v1/federations/{name}")
+
+    # ---- gateways ----
+
+    def enrol(self, name):
+        self.run(TRIBUTARY, "identity", "gateway", self.keys, name)
+
+    def start_edge(self, name, federation, source, extra="", environment=None, broker_port=None,
+                   enrol=True):
+        if enrol and not (self.keys / f"{name}.pem").exists():
+            self.enrol(name)
+        path = self.folder / f"{name}.yaml"
+        path.write_text(f"""federation: {federation}
+state: {self.folder}/state-{name}
+broker:
+  uri: ssl://localhost:{broker_port or self.broker_port}
+  ca: {self.keys}/ca.pem
+  certificate: {self.keys}/{name}.pem
+  key: {self.keys}/{name}.key
+trust: [{self.folder}/cloud/signing.pub.pem]
+source: {source}
+{extra}
+""")
+        return self.start(name, EDGE, "--config", path, environment=environment)

@@ -1,0 +1,44 @@
+#!/bin/bash
+# Compiles the portable rooms for a Cortex-M4F, as firmware does: no heap, no streams, no system.
+#     portable.sh SOURCE BUILD
+# Files for hosts only say so by an include of the heap or of a host's library; they are named here,
+# so that a new one is a decision.
+set -euo pipefail
+command -v arm-none-eabi-gcc >/dev/null || { echo "arm-none-eabi-gcc is not installed"; exit 77; }
+source_dir=$1
+objects=$2/portable
+rm -rf "$objects"
+mkdir -p "$objects"
+cd "$source_dir"
+
+host_only=(
+    common/base/heap.c common/base/file.c   # the heap and files
+    common/signal/spectrum.c                # kissfft allocates its plan
+    common/wire/wire.c                      # nanopb and its messages come with the board's build
+)
+# Messages are compiled out, and uint32_t is a long here: formats are the hosts' business.
+flags=(-std=c17 -Os -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard
+    -DTRIB_FREESTANDING -ffunction-sections -Wall -Wextra -Werror -Wdouble-promotion -Wno-format -I.)
+# Prefixes too: printf takes in vsnprintf through its own name, fopen its relatives.
+forbidden=' U (malloc|calloc|realloc|free|aligned_alloc|[a-z]*printf|[a-z]*scanf|f(open|close|read|write|puts|puts?c?|seek|flush)|puts|putchar|open|read|write|close|time|clock_gettime|pthread_[a-z_]*|exit|abort|getenv|errno|__errno)$'
+
+compiled=0
+broken=0
+for file in common/base/*.c common/signal/*.c common/nn/*.c common/update/*.c common/wire/*.c; do
+    case " ${host_only[*]} " in *" $file "*) continue ;; esac
+    [[ $file == *_test.c ]] && continue
+    object=$objects/$(tr / _ <<<"${file%.c}").o
+    if ! arm-none-eabi-gcc "${flags[@]}" -c "$file" -o "$object"; then
+        broken=$((broken + 1))
+        continue
+    fi
+    compiled=$((compiled + 1))
+    if bad=$(arm-none-eabi-nm "$object" | grep -E "$forbidden"); then
+        echo "$file uses what a microcontroller does not have:$(tr -s '\n ' ' ' <<<"$bad")"
+        broken=$((broken + 1))
+    fi
+done
+[ "$compiled" -gt 0 ] || { echo "nothing was compiled"; exit 1; }
+arm-none-eabi-size -t "$objects"/*.o | tail -n 1 |
+    awk -v n="$compiled" '{ print n " files: text " $1 ", data " $2 ", bss " $3 " bytes" }'
+[ "$broken" -eq 0 ] || { echo "$broken files are not portable"; exit 1; }
