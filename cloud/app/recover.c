@@ -120,6 +120,9 @@ static trib_status take_update(void *context, const cloud_record *record) {
         pass->skipped++; /* its revocation, later in the ledger, takes it out */
         return TRIB_SUCCESS;
     }
+    if (member != NULL && message.digest.size == TRIB_HASH_BYTES) {
+        TRIB_TRY(cloud_live_note_counted(member->live, &message, update));
+    }
     return cloud_apply_update(pass->core, record);
 }
 
@@ -129,6 +132,10 @@ static trib_status restore_rounds(cloud_core *core) {
         cloud_live *live = core->members[i].live;
         TRIB_TRY(trib_context(cloud_live_restore_course(live, core->crypto, core->objects),
                               "federation %s", live->name));
+        uint64_t counted = UINT64_MAX;
+        TRIB_TRY(cloud_registry_last_counted(core->registry, live->name, &live->counted_round,
+                                             &counted));
+        from = counted < from ? counted : from;
         if (live->round_open && live->opened_position < from) {
             from = live->opened_position;
         }

@@ -136,19 +136,23 @@ static trib_status abandon(cloud_core *core, cloud_member *member, const char *r
     trib_log(TRIB_LOG_WARN, "round abandoned",
              "federation=%s round=%llu updates=%u quorum=%u why=%s", live->name,
              (unsigned long long)record.round, record.updates, live->round.plan.quorum, reason);
+    TRIB_SCOPED(trib_free_scoped)
+    cloud_gateway **counted = trib_allocate(live->gateways.count, sizeof *counted);
+    size_t count = 0;
+    for (size_t i = 0; counted != NULL && i < live->gateways.count; i++) {
+        if (live->gateways.gateways[i]->counted_round == record.round) {
+            counted[count++] = live->gateways.gateways[i];
+        }
+    }
     TRIB_TRY(append_closed(core, member, &record));
     TRIB_TRY(cloud_settle(core));
-    /* Whoever was counted is told that it is not. */
-    for (size_t i = 0; i < live->gateways.count; i++) {
-        cloud_gateway *gateway = live->gateways.gateways[i];
-        if (gateway->counted_round == record.round) {
-            cloud_reply reply = {live, gateway, trib_wire_Receipt_init_zero};
-            reply.receipt.round = record.round;
-            reply.receipt.verdict = trib_wire_Verdict_VERDICT_ABANDONED;
-            TRIB_WIRE_SET_BYTES(reply.receipt.digest, gateway->counted_digest, TRIB_HASH_BYTES);
-            memcpy(reply.receipt.reason, record.reason, sizeof reply.receipt.reason);
-            cloud_send_receipt(core, &reply);
-        }
+    for (size_t i = 0; i < count; i++) { /* whoever was counted is told that it is not */
+        cloud_reply reply = {live, counted[i], trib_wire_Receipt_init_zero};
+        reply.receipt.round = record.round;
+        reply.receipt.verdict = trib_wire_Verdict_VERDICT_ABANDONED;
+        TRIB_WIRE_SET_BYTES(reply.receipt.digest, counted[i]->counted_digest, TRIB_HASH_BYTES);
+        memcpy(reply.receipt.reason, record.reason, sizeof reply.receipt.reason);
+        cloud_send_receipt(core, &reply);
     }
     return TRIB_SUCCESS;
 }

@@ -27,7 +27,7 @@ static trib_status spread_of(const trib_tensor_view *tensor, size_t count, value
         return TRIB_FAIL(TRIB_E_IO, "no memory for %zu values", count);
     }
     TRIB_TRY(trib_tensor_copy_f32(tensor, values, count));
-    value_spread spread = {INFINITY, -INFINITY, 0};
+    value_spread spread = {HUGE_VAL, -HUGE_VAL, 0};
     for (size_t i = 0; i < count; i++) {
         double value = (double)values[i];
         spread.least = value < spread.least ? value : spread.least;

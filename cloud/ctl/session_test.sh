@@ -1,0 +1,68 @@
+#!/bin/sh
+# The commands that need no cloud, as a person would use them.   session_test.sh TRIBUTARY EXAMPLES
+set -eu
+tributary=$1
+examples=$2
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+
+fail() {
+    echo "session_test: $1" >&2
+    exit 1
+}
+expect() { # expect CODE WORDS COMMAND...: the exit code, and words somewhere in what it says
+    code=$1
+    words=$2
+    shift 2
+    set +e
+    "$tributary" "$@" >said 2>&1
+    got=$?
+    set -e
+    [ "$got" -eq "$code" ] || { cat said; fail "'$*' gave $got, not $code"; }
+    [ -z "$words" ] || grep -q -- "$words" said || { cat said; fail "'$*' does not say '$words'"; }
+}
+
+expect 2 "Usage: tributary"
+expect 0 "simulate" --help
+expect 2 "no command 'simulat'" simulat
+for command in check simulate score model generate; do
+    expect 0 "Examples:" "$command" --help
+    expect 2 "tributary $command --help" "$command" --wrong
+done
+expect 2 "one federation file" check
+expect 1 "nowhere.yaml" check nowhere.yaml
+printf 'federation: x\nsource: {rate_hz: 1, chanels: [a]}\npipeline: {}\nmodel: {}\n' >wrong.yaml
+expect 1 "wrong.yaml:2:22: source.chanels: unknown key; did you mean 'channels'" check wrong.yaml
+expect 0 '"parameters": 836' check --json "$examples/rotating-machine.yaml"
+
+expect 2 "out DIR or --live" generate
+expect 0 "" generate --out machines --gateways 4 --held-out 1 --seconds 25 --seed 5
+expect 0 "" generate --out again --gateways 4 --seconds 25 --seed 5
+[ "$(ls machines | wc -l)" -eq 4 ] || fail "generate did not write four machines"
+cmp -s machines/machine-3.csv again/machine-3.csv || fail "the same seed gave another machine"
+[ "$(wc -l <machines/machine-1.csv)" -eq 12501 ] || fail "25 s at 500 Hz are 12500 rows"
+"$tributary" generate --live machine-1 --seconds 1 >live.csv
+[ "$(wc -l <live.csv)" -eq 501 ] || fail "a live second is 500 rows"
+
+machine="$examples/rotating-machine.yaml"
+expect 2 "data DIR" simulate "$machine"
+expect 2 "'often' cannot be used there" simulate "$machine" --data machines --baseline often
+expect 1 "rounds: 'none' is not" simulate "$machine" --data machines --rounds none
+expect 1 "none of the 4 clients" simulate "$machine" --data machines --holdout 'press*'
+expect 0 "Nothing was tested" simulate "$machine" --data machines --rounds 2
+expect 0 "Federation" simulate "$machine" --data machines --test machines-test --rounds 10 \
+    --baseline pooled,local --model model.safetensors
+expect 0 '"federation_pays"' simulate "$machine" --data machines --test machines-test --rounds 3 \
+    --baseline local --json
+sed -e 's/quorum: 4/quorum: 3/' "$machine" >three.yaml
+expect 0 "accuracy over 4 clients held out one by one" simulate three.yaml --data machines \
+    --holdout each --rounds 3
+expect 1 "never met its quorum" simulate "$machine" --data machines --holdout machine-1
+expect 0 "layers.00.weight" model show model.safetensors
+expect 0 '"round": "10"' model show --json model.safetensors
+expect 1 "another lineage" score model.safetensors --data machines --federation \
+    "$examples/skab.yaml"
+expect 0 "unseen-1" score model.safetensors --data machines-test
+head -c 3000 model.safetensors >torn.safetensors
+expect 1 "torn.safetensors" model show torn.safetensors

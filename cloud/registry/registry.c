@@ -127,14 +127,15 @@ static trib_status take_opened(cloud_registry *registry, const cloud_record *rec
     TRIB_TRY(keep_newest(registry, message.federation, "", record));
     TRIB_TRY(trib_database_prepare(
         registry->database,
-        "INSERT OR REPLACE INTO rounds (federation, number, ordinal, statistics, outcome, opened_ms)"
-        " VALUES (?1, ?2, ?3, ?4, 'open', ?5)",
+        "INSERT OR REPLACE INTO rounds (federation, number, ordinal, statistics, outcome, opened_ms,"
+        " position) VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6)",
         &statement));
     trib_bind_text(statement, 1, message.federation);
     trib_bind_integer(statement, 2, (int64_t)message.round);
     trib_bind_integer(statement, 3, message.ordinal);
     trib_bind_integer(statement, 4, message.statistics);
     trib_bind_integer(statement, 5, (int64_t)message.time_ms);
+    trib_bind_integer(statement, 6, (int64_t)record->position);
     return trib_statement_finish(statement);
 }
 
@@ -255,6 +256,22 @@ trib_status cloud_registry_last_round(cloud_registry *registry, const char *fede
     trib_bind_integer(statement, 2, closed_only);
     TRIB_TRY(trib_statement_step(statement, &row));
     *ret_number = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
+    trib_statement_reset(statement);
+    return TRIB_SUCCESS;
+}
+
+trib_status cloud_registry_last_counted(cloud_registry *registry, const char *federation,
+                                        uint64_t *ret_number, uint64_t *ret_position) {
+    trib_statement *statement;
+    bool row;
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "SELECT number, position FROM rounds WHERE federation = ?1"
+                                   " AND outcome = 'closed' ORDER BY number DESC LIMIT 1",
+                                   &statement));
+    trib_bind_text(statement, 1, federation);
+    TRIB_TRY(trib_statement_step(statement, &row));
+    *ret_number = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
+    *ret_position = row ? (uint64_t)trib_column_integer(statement, 1) : UINT64_MAX;
     trib_statement_reset(statement);
     return TRIB_SUCCESS;
 }

@@ -38,6 +38,13 @@ TRIB_MUST_CHECK trib_status cloud_registry_last_round(cloud_registry *registry,
                                                       const char *federation, bool closed_only,
                                                       uint64_t *ret_number);
 
+/* The newest round that closed with a model, and where it opened: whose updates are duplicates, and no
+ * longer in the state after a restart. 0 and UINT64_MAX without one. */
+TRIB_MUST_CHECK trib_status cloud_registry_last_counted(cloud_registry *registry,
+                                                        const char *federation,
+                                                        uint64_t *ret_number,
+                                                        uint64_t *ret_position);
+
 /* Objects whose chunks are retained on the broker, so that a restart can still clear them. */
 TRIB_MUST_CHECK trib_status cloud_registry_note_published(cloud_registry *registry,
                                                           const char *federation,

@@ -187,6 +187,34 @@ trib_status cloud_live_apply_update(cloud_live *live, const cloud_record_Update 
     return TRIB_SUCCESS;
 }
 
+trib_status cloud_live_note_counted(cloud_live *live, const cloud_record_Update *record,
+                                    trib_bytes update) {
+    trib_wire_Update message = trib_wire_Update_init_zero;
+    trib_bytes payload;
+    cloud_gateway *gateway;
+    trib_wire_catch(&message.payload, &payload);
+    TRIB_TRY(TRIB_WIRE_DECODE(Update, update, &message));
+    if (message.round != live->counted_round) {
+        return TRIB_SUCCESS;
+    }
+    TRIB_TRY(cloud_gateway_add(&live->gateways, record->gateway, &gateway));
+    gateway->counted_round = message.round;
+    memcpy(gateway->counted_digest, record->digest.bytes, TRIB_HASH_BYTES);
+    if (record->session == gateway->session && record->sequence >= gateway->update_next) {
+        gateway->update_next = record->sequence + 1;
+    }
+    return TRIB_SUCCESS;
+}
+
+/* What was counted in an abandoned round is counted nowhere. */
+static void forget_counted(cloud_live *live, uint64_t round) {
+    for (size_t i = 0; i < live->gateways.count; i++) {
+        if (live->gateways.gateways[i]->counted_round == round) {
+            live->gateways.gateways[i]->counted_round = 0;
+        }
+    }
+}
+
 void cloud_live_apply_closed(cloud_live *live, const cloud_record_RoundClosed *record) {
     live->round_open = false;
     live->round.phase = record->abandoned ? TRIB_ROUND_ABANDONED : TRIB_ROUND_CLOSED;
@@ -196,6 +224,9 @@ void cloud_live_apply_closed(cloud_live *live, const cloud_record_RoundClosed *r
         memcpy(live->served.bytes, record->served_digest.bytes, TRIB_HASH_BYTES);
         memcpy(live->strategy.bytes, record->strategy_digest.bytes, TRIB_HASH_BYTES);
         live->has_model = true;
+        live->counted_round = record->round;
+    } else {
+        forget_counted(live, record->round);
     }
     clear_round(live);
 }

@@ -107,6 +107,7 @@ static trib_status create_session(edge_agent *agent) {
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer storage = {.ceiling = 1u << 30};
     edge_state_Session stored = edge_state_Session_init_zero;
     edge_outbox_entry entry = {.round = 0};
+    uint64_t newest = 0;
     trib_status status = edge_outbox_load_session(agent->outbox, &stored);
     bool known = trib_ok(status);
     if (!known && status.code != TRIB_E_NOT_FOUND) {
@@ -116,14 +117,14 @@ static trib_status create_session(edge_agent *agent) {
     if (!trib_ok(status) && status.code != TRIB_E_NOT_FOUND) {
         return status;
     }
-    if (stored.trained_round != entry.round && stored.trained_round > stored.closed_through) {
-        stored.trained_round = stored.closed_through; /* killed before its update was kept */
+    TRIB_TRY(edge_outbox_newest(agent->outbox, &newest));
+    if (stored.trained_round > newest && stored.trained_round > stored.closed_through) {
+        stored.trained_round = newest; /* killed before its update was kept */
     }
     TRIB_TRY(edge_session_create(agent->crypto, &agent->identity, known ? &stored : NULL,
                                  &agent->session));
     if (entry.round != 0) {
-        edge_session_send(agent->session, entry.round, entry.update, entry.verdict_known, 0,
-                          agent->actions);
+        edge_session_send(agent->session, entry.round, entry.update, 0, agent->actions);
     }
     return TRIB_SUCCESS;
 }
@@ -255,8 +256,6 @@ static void carry_out_one(edge_agent *agent, const edge_action *action) {
         status = edge_outbox_verdict(agent->outbox, agent->crypto, action->number, action->text);
         break;
     case EDGE_ACTION_OUTBOX_DELETE:
-        trib_log(TRIB_LOG_INFO, "update done", "round=%llu verdict=%s",
-                 (unsigned long long)action->number, action->text);
         status = edge_outbox_delete(agent->outbox, action->number);
         break;
     case EDGE_ACTION_OUTBOX_SEND:

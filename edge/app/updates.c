@@ -89,7 +89,7 @@ void edge_updates_send(edge_agent *agent) {
     edge_outbox_entry entry;
     trib_status status = edge_outbox_get(agent->outbox, &storage, &entry);
     if (trib_ok(status)) {
-        edge_session_send(agent->session, entry.round, entry.update, entry.verdict_known,
+        edge_session_send(agent->session, entry.round, entry.update,
                           trib_monotonic_ms(agent->clock), agent->actions);
     } else if (status.code != TRIB_E_NOT_FOUND) {
         trib_log(TRIB_LOG_ERROR, "outbox not readable", "why=%s", trib_message());

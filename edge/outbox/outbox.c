@@ -113,11 +113,13 @@ trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round, trib_bytes upda
         status = trib_statement_finish(statement);
     }
     if (trib_ok(status)) {
-        status = trib_database_prepare(outbox->database, "DELETE FROM outbox WHERE round < ?1",
+        status = trib_database_prepare(outbox->database,
+                                       "DELETE FROM outbox WHERE round NOT IN"
+                                       " (SELECT round FROM outbox ORDER BY round DESC LIMIT ?1)",
                                        &statement);
     }
     if (trib_ok(status)) {
-        trib_bind_integer(statement, 1, (int64_t)round);
+        trib_bind_integer(statement, 1, EDGE_OUTBOX_MOST);
         status = trib_statement_finish(statement);
     }
     if (trib_ok(status)) {
@@ -133,7 +135,7 @@ trib_status edge_outbox_get(edge_outbox *outbox, trib_buffer *storage, edge_outb
     trib_statement *statement;
     bool row;
     TRIB_TRY(trib_database_prepare(
-        outbox->database, "SELECT round, payload, verdict FROM outbox ORDER BY round DESC LIMIT 1",
+        outbox->database, "SELECT round, payload FROM outbox WHERE verdict = '' ORDER BY round LIMIT 1",
         &statement));
     TRIB_TRY(trib_statement_step(statement, &row));
     trib_buffer_clear(storage);
@@ -141,7 +143,6 @@ trib_status edge_outbox_get(edge_outbox *outbox, trib_buffer *storage, edge_outb
                              : TRIB_FAIL(TRIB_E_NOT_FOUND, "the outbox is empty");
     if (trib_ok(status)) {
         *ret_entry = (edge_outbox_entry){.round = (uint64_t)trib_column_integer(statement, 0),
-                                         .verdict_known = trib_column_text(statement, 2)[0] != '\0',
                                          .update = trib_buffer_view(storage)};
     }
     trib_statement_reset(statement);
@@ -151,16 +152,17 @@ trib_status edge_outbox_get(edge_outbox *outbox, trib_buffer *storage, edge_outb
 /* Keeps the verdict apart from the update, which is deleted later. */
 static trib_status note_receipt(edge_outbox *outbox, const trib_crypto *crypto, uint64_t round,
                                 const char *verdict) {
-    TRIB_SCOPED(trib_buffer_deinit) trib_buffer storage = {.ceiling = 1u << 30};
-    edge_outbox_entry entry;
     uint8_t digest[TRIB_HASH_BYTES];
     trib_statement *statement;
-    trib_status status = edge_outbox_get(outbox, &storage, &entry);
-    if (status.code == TRIB_E_NOT_FOUND || (trib_ok(status) && entry.round != round)) {
-        return TRIB_SUCCESS;
-    }
+    bool row;
+    TRIB_TRY(trib_database_prepare(outbox->database, "SELECT payload FROM outbox WHERE round = ?1",
+                                   &statement));
+    trib_bind_integer(statement, 1, (int64_t)round);
+    TRIB_TRY(trib_statement_step(statement, &row));
+    trib_status status = row ? crypto->sha256(trib_column_bytes(statement, 0), digest)
+                             : TRIB_FAIL(TRIB_E_NOT_FOUND, "no update of this round");
+    trib_statement_reset(statement);
     TRIB_TRY(status);
-    TRIB_TRY(crypto->sha256(entry.update, digest));
     TRIB_TRY(trib_database_prepare(outbox->database,
                                    "INSERT OR REPLACE INTO receipt VALUES (?1, ?2, ?3)",
                                    &statement));
@@ -181,12 +183,26 @@ trib_status edge_outbox_verdict(edge_outbox *outbox, const trib_crypto *crypto, 
     return trib_statement_finish(statement);
 }
 
-trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t round) {
+trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t closed_through) {
     trib_statement *statement;
-    TRIB_TRY(trib_database_prepare(outbox->database, "DELETE FROM outbox WHERE round <= ?1",
+    TRIB_TRY(trib_database_prepare(outbox->database,
+                                   "DELETE FROM outbox WHERE round <= ?1 AND verdict <> ''",
                                    &statement));
-    trib_bind_integer(statement, 1, (int64_t)round);
+    trib_bind_integer(statement, 1, (int64_t)closed_through);
     return trib_statement_finish(statement);
+}
+
+trib_status edge_outbox_newest(edge_outbox *outbox, uint64_t *ret_round) {
+    trib_statement *statement;
+    bool row;
+    TRIB_TRY(trib_database_prepare(outbox->database,
+                                   "SELECT max(round) FROM (SELECT round FROM outbox"
+                                   " UNION ALL SELECT round FROM receipt)",
+                                   &statement));
+    TRIB_TRY(trib_statement_step(statement, &row));
+    *ret_round = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
+    trib_statement_reset(statement);
+    return TRIB_SUCCESS;
 }
 
 trib_status edge_outbox_load_slot(edge_outbox *outbox, edge_slot *ret_slot) {

@@ -33,20 +33,24 @@ TRIB_MUST_CHECK trib_status edge_outbox_load_document(edge_outbox *outbox, trib_
 
 typedef struct edge_outbox_entry {
     uint64_t round;
-    bool verdict_known;
     trib_bytes update; /* in the buffer given */
 } edge_outbox_entry;
 
-/* Puts a round's update; older rounds' are deleted: the cloud takes none of a closed round. Putting a
- * second one for the same round changes nothing. */
+enum { EDGE_OUTBOX_MOST = 16 }; /* updates; the oldest go first */
+
+/* Puts a round's update. Putting a second one for the same round changes nothing. */
 TRIB_MUST_CHECK trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round, trib_bytes update,
                                             uint64_t first_row, uint64_t last_row);
-/* The newest; TRIB_E_NOT_FOUND when empty. */
+/* The oldest whose verdict is not known: updates are sent in the order of their rounds, one after the
+ * other's verdict. TRIB_E_NOT_FOUND when there is none. */
 TRIB_MUST_CHECK trib_status edge_outbox_get(edge_outbox *outbox, trib_buffer *storage,
                                             edge_outbox_entry *ret_entry);
 TRIB_MUST_CHECK trib_status edge_outbox_verdict(edge_outbox *outbox, const trib_crypto *crypto,
                                                 uint64_t round, const char *verdict);
-TRIB_MUST_CHECK trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t round);
+/* Forgets the updates whose verdict is known and whose round is closed. */
+TRIB_MUST_CHECK trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t closed_through);
+/* The newest round that an update was made for; 0 for none. */
+TRIB_MUST_CHECK trib_status edge_outbox_newest(edge_outbox *outbox, uint64_t *ret_round);
 
 typedef struct edge_slot {
     char name; /* 'a' or 'b' */

@@ -19,11 +19,10 @@ typedef struct edge_fetch {
 
 enum { EDGE_FETCHES = 2 };
 
-/* The update that the owner's outbox holds. */
+/* The oldest update without a verdict in the owner's outbox. */
 typedef struct edge_pending {
     uint64_t round; /* 0: none */
     uint8_t digest[TRIB_HASH_BYTES];
-    bool verdict_known;
     uint64_t sent_ms; /* 0: not since connecting */
 } edge_pending;
 
@@ -61,6 +60,8 @@ edge_action *edge_add(edge_actions *actions, edge_action_kind kind);
 void edge_say(edge_actions *actions, bool warning, const char *format, ...) TRIB_PRINTF(3, 4);
 void edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t number, trib_bytes bytes);
 void edge_persist(edge_actions *actions);
+/* The outbox may forget updates with a verdict once their rounds are closed. */
+void edge_forget_closed(const edge_session *session, edge_actions *actions);
 void edge_topic(const edge_session *session, trib_topic_kind kind, char *ret_text);
 
 /* session_join.c */

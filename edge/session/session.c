@@ -144,6 +144,13 @@ void edge_session_disconnected(edge_session *session) {
     session->federation_known = false;
 }
 
+void edge_forget_closed(const edge_session *session, edge_actions *actions) {
+    edge_action *action = edge_add(actions, EDGE_ACTION_OUTBOX_DELETE);
+    if (action != NULL) {
+        action->number = session->state.closed_through;
+    }
+}
+
 /* A receipt: what became of the update in the outbox. */
 static void on_receipt(edge_session *session, const char *topic, trib_bytes payload,
                        edge_actions *actions) {
@@ -174,20 +181,15 @@ static void on_receipt(edge_session *session, const char *topic, trib_bytes payl
     static const char *const words[] = {"none",    "accepted",  "duplicate", "late",
                                         "refused", "discarded", "abandoned"};
     unsigned verdict = receipt.verdict < sizeof words / sizeof words[0] ? (unsigned)receipt.verdict : 0;
-    bool counted = verdict == trib_wire_Verdict_VERDICT_ACCEPTED ||
-                   verdict == trib_wire_Verdict_VERDICT_DUPLICATE;
-    bool closed = receipt.round <= session->state.closed_through;
-    session->pending.verdict_known = true;
-    edge_action *action = edge_add(actions, counted && !closed ? EDGE_ACTION_OUTBOX_VERDICT
-                                                               : EDGE_ACTION_OUTBOX_DELETE);
+    session->pending = (edge_pending){.round = 0};
+    edge_action *action = edge_add(actions, EDGE_ACTION_OUTBOX_VERDICT);
     if (action != NULL) {
         action->number = receipt.round;
         (void)snprintf(action->text, sizeof action->text, "%s%s%s", words[verdict],
                        receipt.reason[0] != '\0' ? ": " : "", receipt.reason);
-        if (action->kind == EDGE_ACTION_OUTBOX_DELETE) {
-            session->pending = (edge_pending){.round = 0};
-        }
     }
+    edge_forget_closed(session, actions);
+    (void)edge_add(actions, EDGE_ACTION_OUTBOX_SEND); /* the next one, if there is one */
 }
 
 void edge_session_message(edge_session *session, const char *text, trib_bytes payload,
@@ -220,7 +222,7 @@ void edge_session_message(edge_session *session, const char *text, trib_bytes pa
 
 static bool resend_due(const edge_session *session, uint64_t now_ms) {
     const edge_pending *pending = &session->pending;
-    return edge_session_ready(session) && pending->round != 0 && !pending->verdict_known &&
+    return edge_session_ready(session) && pending->round != 0 &&
            (pending->sent_ms == 0 || now_ms - pending->sent_ms >= EDGE_RESEND_MS);
 }
 
@@ -242,8 +244,7 @@ uint64_t edge_session_wait_ms(const edge_session *session, uint64_t now_ms) {
         !session->held) {
         wait = session->join_due_ms > now_ms ? session->join_due_ms - now_ms : 0;
     }
-    if (edge_session_ready(session) && session->pending.round != 0 &&
-        !session->pending.verdict_known) {
+    if (edge_session_ready(session) && session->pending.round != 0) {
         uint64_t due = session->pending.sent_ms + EDGE_RESEND_MS;
         uint64_t resend = session->pending.sent_ms == 0 || due <= now_ms ? 0 : due - now_ms;
         wait = resend < wait ? resend : wait;
@@ -271,16 +272,14 @@ static trib_status send_chunk(edge_session *session, const trib_wire_UpdateChunk
     return TRIB_SUCCESS;
 }
 
-void edge_session_send(edge_session *session, uint64_t round, trib_bytes update, bool verdict_known,
-                       uint64_t now_ms, edge_actions *ret_actions) {
+void edge_session_send(edge_session *session, uint64_t round, trib_bytes update, uint64_t now_ms,
+                       edge_actions *ret_actions) {
     session->now_ms = now_ms;
     edge_pending *pending = &session->pending;
     if (pending->round != round) {
         *pending = (edge_pending){.round = round};
     }
-    pending->verdict_known = verdict_known;
-    if (!trib_ok(session->crypto->sha256(update, pending->digest)) || verdict_known ||
-        !edge_session_ready(session)) {
+    if (!trib_ok(session->crypto->sha256(update, pending->digest)) || !edge_session_ready(session)) {
         return;
     }
     pending->sent_ms = now_ms > 0 ? now_ms : 1;

@@ -5,7 +5,7 @@
  * a number twice and never takes an old notice for a new one, whenever it is killed.
  *
  *     federation notice -> join -> welcome -> round notice -> (fetch base) -> TRAIN
- *     trained -> OUTBOX_PUT -> update frames -> receipt -> closed -> OUTBOX_DELETE
+ *     update in the outbox -> frames -> receipt -> OUTBOX_VERDICT -> closed -> OUTBOX_DELETE
  *     release notice -> fetch -> INSTALL
  *
  * Everything from the broker is checked: signatures of the cloud's trusted keys, names, numbers that
@@ -50,8 +50,8 @@ typedef enum edge_action_kind {
     EDGE_ACTION_DOCUMENT,      /* bytes: the federation document, revision in number; store and apply */
     EDGE_ACTION_TRAIN,         /* a round to take part in: the fields of `round`; bytes: the base's file */
     EDGE_ACTION_OUTBOX_VERDICT, /* number: round; text: verdict. The update stays until its close */
-    EDGE_ACTION_OUTBOX_DELETE, /* number: round; text: why */
-    EDGE_ACTION_OUTBOX_SEND,   /* the owner calls edge_session_send with what its outbox holds */
+    EDGE_ACTION_OUTBOX_DELETE, /* number: rounds are closed through it */
+    EDGE_ACTION_OUTBOX_SEND,   /* the owner calls edge_session_send with the oldest without a verdict */
     EDGE_ACTION_INSTALL,       /* bytes: the released model's file; number: release */
     EDGE_ACTION_SAY            /* text for the log; `warning` */
 } edge_action_kind;
@@ -115,10 +115,10 @@ uint64_t edge_session_wait_ms(const edge_session *session, uint64_t now_ms);
 /* An update could not be made for this round: it may be asked for again. */
 void edge_session_untrained(edge_session *session, uint64_t round, edge_actions *ret_actions);
 
-/* The owner's outbox holds this update (an encoded trib.wire.Update), and it is durable: its frames. Also
- * when sending again. `verdict_known`: only the round's close is awaited. */
-void edge_session_send(edge_session *session, uint64_t round, trib_bytes update, bool verdict_known,
-                       uint64_t now_ms, edge_actions *ret_actions);
+/* The oldest update without a verdict (an encoded trib.wire.Update) in the owner's outbox, durable there:
+ * its frames. Also when sending again. */
+void edge_session_send(edge_session *session, uint64_t round, trib_bytes update, uint64_t now_ms,
+                       edge_actions *ret_actions);
 
 /* A short message of another kind (a prediction): its frame, if the session is ready. */
 void edge_session_tell(edge_session *session, trib_topic_kind kind, trib_bytes plain,

@@ -90,20 +90,6 @@ void edge_session_on_federation(edge_session *session, trib_bytes payload, edge_
     }
 }
 
-/* The outbox may forget an update once its round is closed and its verdict known. */
-static void note_closed(edge_session *session, edge_actions *actions) {
-    edge_pending *pending = &session->pending;
-    if (pending->round != 0 && pending->round <= session->state.closed_through &&
-        pending->verdict_known) {
-        edge_action *action = edge_add(actions, EDGE_ACTION_OUTBOX_DELETE);
-        if (action != NULL) {
-            action->number = pending->round;
-            (void)snprintf(action->text, sizeof action->text, "counted; its round is closed");
-            *pending = (edge_pending){.round = 0};
-        }
-    }
-}
-
 void edge_session_on_round(edge_session *session, trib_bytes payload, edge_actions *actions) {
     trib_wire_Round notice = trib_wire_Round_init_zero;
     trib_bytes body;
@@ -130,7 +116,9 @@ void edge_session_on_round(edge_session *session, trib_bytes payload, edge_actio
     session->round = notice;
     session->round_wanted = notice.open && notice.round > state->trained_round &&
                             notice.round > state->closed_through;
-    note_closed(session, actions);
+    if (changed) {
+        edge_forget_closed(session, actions);
+    }
     edge_session_resume(session, actions);
 }
 
@@ -216,8 +204,7 @@ void edge_session_resume(edge_session *session, edge_actions *actions) {
     if (session->release_wanted) {
         resume_release(session, actions);
     }
-    if (session->pending.round != 0 && session->pending.sent_ms == 0 &&
-        !session->pending.verdict_known) {
+    if (session->pending.round != 0 && session->pending.sent_ms == 0) {
         session->pending.sent_ms = session->now_ms > 0 ? session->now_ms : 1;
         (void)edge_add(actions, EDGE_ACTION_OUTBOX_SEND);
     }

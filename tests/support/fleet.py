@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -192,3 +193,11 @@ source: {source}
 {extra}
 """)
         return self.start(name, EDGE, "--config", path, environment=environment)
+
+    def database(self, name):
+        return sqlite3.connect(self.folder / f"state-{name}/state.db", timeout=20)
+
+    def outbox(self, name):
+        """How many updates wait for a receipt or the close of their round."""
+        with self.database(name) as connection:
+            return connection.execute("SELECT count(*) FROM outbox").fetchone()[0]

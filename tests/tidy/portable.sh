@@ -12,13 +12,17 @@ mkdir -p "$objects"
 cd "$source_dir"
 
 host_only=(
-    common/base/heap.c common/base/file.c   # the heap and files
-    common/signal/spectrum.c                # kissfft allocates its plan
-    common/wire/wire.c                      # nanopb and its messages come with the board's build
+    common/base/heap.c common/base/file.c # the heap and files
 )
+# The board's build brings kissfft and nanopb along; here their headers do, alone, so that no other
+# header of the host is seen.
+mkdir "$objects/include"
+cp /usr/include/pb.h /usr/include/pb_*.h "$objects/include" 2>/dev/null || true
+[ -d "$2/generated" ] || host_only+=(common/wire/wire.c) # the messages have not been generated
 # Messages are compiled out, and uint32_t is a long here: formats are the hosts' business.
 flags=(-std=c17 -Os -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard
-    -DTRIB_FREESTANDING -ffunction-sections -Wall -Wextra -Werror -Wdouble-promotion -Wno-format -I.)
+    -DTRIB_FREESTANDING -ffunction-sections -Wall -Wextra -Werror -Wdouble-promotion -Wno-format -I.
+    -isystem /usr/include/kissfft -isystem "$objects/include" -isystem "$2/generated")
 # Prefixes too: printf takes in vsnprintf through its own name, fopen its relatives.
 forbidden=' U (malloc|calloc|realloc|free|aligned_alloc|[a-z]*printf|[a-z]*scanf|f(open|close|read|write|puts|puts?c?|seek|flush)|puts|putchar|open|read|write|close|time|clock_gettime|pthread_[a-z_]*|exit|abort|getenv|errno|__errno)$'
 

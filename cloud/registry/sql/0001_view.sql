@@ -42,6 +42,7 @@ CREATE TABLE revocations (
 CREATE TABLE rounds (
     federation TEXT    NOT NULL,
     number     INTEGER NOT NULL, -- incarnation in the upper 32 bits
+    position   INTEGER NOT NULL, -- of its opening in the ledger
     ordinal    INTEGER NOT NULL,
     statistics INTEGER NOT NULL,
     outcome    TEXT    NOT NULL, -- open, closed, abandoned

@@ -20,7 +20,9 @@ typedef struct test_folder {
 
 static void add(test_folder *folder, const char *name, bool is_folder) {
     char *path = folder->made[folder->count++];
-    (void)snprintf(path, sizeof folder->made[0], "%s/%s", folder->path, name);
+    strcpy(path, folder->path);
+    strcat(path, "/");
+    strcat(path, name);
     if (is_folder) {
         assert_int_equal(mkdir(path, 0700), 0);
         return;

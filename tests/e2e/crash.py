@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""The cloud is killed with -9 at 50 seeded moments of rounds with 16 gateways, and gateways likewise.
+
+Every receipted update counts exactly once, and every round's model equals, bit for bit, an integer sum
+made from the gateways' own receipts and updates by an implementation that shares nothing with ours.
+"""
+import collections
+import hashlib
+import os
+import pathlib
+import random
+import signal
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from fleet import BUILD, Fleet, wait_for  # noqa: E402
+import exact_sum  # noqa: E402
+import machines  # noqa: E402
+import numpy as np  # noqa: E402
+
+GATEWAYS = int(os.environ.get("TRIB_CRASH_GATEWAYS", "16"))
+KILLS = int(os.environ.get("TRIB_CRASH_KILLS", "50"))
+SEED = int(os.environ.get("TRIB_CRASH_SEED", "7"))
+PHASES = ["receive", "append", "fsync", "receipt", "close", "commit", "publish"]
+CLIP, WEIGHT, NAME = 10, 65536, "rotating-machine"
+KEEP = """CREATE TABLE IF NOT EXISTS kept (round INTEGER PRIMARY KEY, payload BLOB);
+CREATE TRIGGER IF NOT EXISTS keep AFTER INSERT ON outbox
+BEGIN INSERT OR IGNORE INTO kept VALUES (new.round, new.payload); END;"""
+
+random.seed(SEED)
+shim = BUILD / "tests/support/libkill_shim.so"
+
+
+def state(fleet):
+    return fleet.federation(NAME)
+
+
+def start_gateway(fleet, recording, environment=None):
+    fleet.start_edge(recording.stem, NAME, f"{{kind: replay, path: {recording}, speed: max}}",
+                     environment=environment)
+
+
+def keep_updates(fleet, recordings):
+    """Lets each agent make its database, then has the database keep every update that passes through."""
+    for recording in recordings:
+        start_gateway(fleet, recording)
+    for recording in recordings:
+        path = fleet.folder / f"state-{recording.stem}/state.db"
+        wait_for(f"{path}", path.exists, 30)
+        wait_for(f"{recording.stem} starts", lambda: "started" in fleet.log(recording.stem), 30)
+    for recording in recordings:
+        fleet.stop(recording.stem)
+        with fleet.database(recording.stem) as connection:
+            connection.executescript(KEEP)
+
+
+def crash_cloud(fleet, phase, nth):
+    """Runs the cloud until it kills itself before the nth operation of a phase; False if it never did."""
+    environment = dict(os.environ, LD_PRELOAD=str(shim), TRIB_KILL_AT=f"{phase}:{nth}",
+                       TRIB_KILL_LOG=str(fleet.folder / "kills"))
+    fleet.start("cloud", *cloud_command(fleet), environment=environment)
+    try:
+        wait_for("a kill", lambda: fleet.processes["cloud"].poll() is not None, 25, 0.01)
+    except AssertionError:
+        fleet.stop("cloud", signal.SIGKILL)
+        return False
+    killed = fleet.processes.pop("cloud").wait() == -signal.SIGKILL
+    assert killed, "the cloud stopped by itself: " + fleet.log("cloud")[-2000:]
+    return True
+
+
+def cloud_command(fleet):
+    from fleet import CLOUD
+    return [CLOUD, "--config", fleet.folder / "cloud.yaml"]
+
+
+def check_models(fleet, rounds, recordings):
+    """Every closed round of training, again, from what gateways kept."""
+    kept = collections.defaultdict(dict)
+    for recording in recordings:
+        with fleet.database(recording.stem) as connection:
+            for number, payload in connection.execute("SELECT round, payload FROM kept"):
+                kept[number][recording.stem] = payload
+    receipts = collections.defaultdict(dict)
+    for recording in recordings:
+        with fleet.database(recording.stem) as connection:
+            for number, digest, verdict in connection.execute("SELECT * FROM receipt"):
+                receipts[number][recording.stem] = (digest, verdict)
+    base = None
+    checked = 0
+    for entry in rounds:
+        if entry["outcome"] != "closed":
+            continue
+        after, header = exact_sum.read_parameters(fleet.api("GET", f"/v1/models/{entry['model']}"))
+        if entry["kind"] == "training":
+            number = entry["number"]
+            counted = [name for name, (digest, verdict) in receipts[number].items()
+                       if verdict.startswith(("accepted", "duplicate"))]
+            for name in counted:
+                assert hashlib.sha256(kept[number][name]).digest() == receipts[number][name][0]
+            assert len(counted) == entry["updates"], (
+                f"round {number}: {len(counted)} receipts, {entry['updates']} counted")
+            mean, weight = exact_sum.mean([kept[number][name] for name in sorted(counted)],
+                                          GATEWAYS, WEIGHT, CLIP)
+            assert weight == entry["weight"], (weight, entry)
+            expected = (base.astype(np.float64) + 1.0 * mean).astype(np.float32)
+            assert expected.tobytes() == after.tobytes(), f"round {number}: another model"
+            checked += 1
+        base = after
+    return checked
+
+
+with Fleet("crash") as fleet:
+    recordings = machines.generate(fleet.folder / "data", GATEWAYS, seconds=8, seed=SEED)
+    document = machines.document(GATEWAYS, 100000, quorum=GATEWAYS, deadline_s=600,
+                                 lines={"strategy": "strategy: {kind: fedavg}"})
+    fleet.start_broker()
+    fleet.start_cloud()
+    fleet.apply(document)
+    keep_updates(fleet, recordings)
+    for recording in recordings:
+        start_gateway(fleet, recording)
+    wait_for("rounds", lambda: (state(fleet)["model"] or {"round": 0})["round"] >= 1, 120)
+    fleet.stop("cloud")
+
+    kills = collections.Counter()
+    tries = 0
+    while sum(kills.values()) < KILLS and tries < 3 * KILLS:
+        phase = min(PHASES, key=lambda p: (kills[p], random.random()))
+        tries += 1
+        if crash_cloud(fleet, phase, random.randint(1, 40)):
+            kills[phase] += 1
+        if random.random() < 0.3:  # a gateway too, while nobody answers it
+            victim = random.choice(recordings)
+            fleet.stop(victim.stem, signal.SIGKILL)
+            kills["gateway"] += 0
+            start_gateway(fleet, victim)
+    print("kills by phase:", dict(kills), f"seed {SEED}")
+    assert all(kills[phase] >= min(3, KILLS // len(PHASES)) for phase in PHASES), kills
+
+    # Gateways at random moments of living rounds.
+    fleet.start_cloud()
+    for _ in range(10):
+        victim = random.choice(recordings)
+        time.sleep(random.random() * 0.3)  # the moment is what is tested
+        fleet.stop(victim.stem, signal.SIGKILL)
+        start_gateway(fleet, victim)
+
+    # Faults have stopped: rounds complete again, and everything adds up. The last rounds are ended by
+    # a maximum, so that every receipt has come.
+    before = state(fleet)["model"]["round"]
+    fleet.apply(document.replace("maximum: 100000", f"maximum: {before + 2}"))
+    wait_for("rounds after the faults", lambda: state(fleet)["stage"] == "done", 120)
+    for recording in recordings:
+        wait_for(f"{recording.stem}'s outbox empties", lambda: fleet.outbox(recording.stem) == 0, 60)
+    rounds, after = [], -1
+    while True:
+        page = fleet.api("GET", f"/v1/federations/{NAME}/rounds?after={after}")["rounds"]
+        if not page:
+            break
+        rounds += page
+        after = page[-1]["ordinal"]
+    assert len({r["number"] for r in rounds}) == len(rounds)
+    checked = check_models(fleet, rounds, recordings)
+    assert checked >= 3
+    print(f"{checked} rounds equal their integer sums bit for bit; passed")
