@@ -114,7 +114,7 @@ void cloud_handle_join(cloud_core *core, cloud_member *member, const char *gatew
 static trib_status encode_welcome(cloud_core *core, const cloud_live *live,
                                   const cloud_gateway *gateway, trib_writer *writer) {
     trib_wire_Welcome welcome = trib_wire_Welcome_init_zero;
-    trib_object_key key;
+    trib_epoch_secret key;
     TRIB_TRY(trib_epoch_key(core->crypto, &core->secrets.master, live->name, live->epoch, &key));
     welcome.session = gateway->session;
     welcome.time_ms = trib_wall_ms(core->clock);

@@ -22,8 +22,7 @@ static trib_status summarise(const char *path, check_summary *ret_summary) {
     check_summary summary = {0};
     trib_lineage lineage;
     TRIB_TRY(ctl_load_federation(path, &summary.federation));
-    trib_status status =
-        trib_federation_lineage(trib_crypto_host(), summary.federation, &lineage);
+    trib_status status = trib_federation_lineage(trib_crypto_host(), summary.federation, &lineage);
     if (!trib_ok(status)) {
         trib_free(summary.federation);
         return status;
@@ -40,7 +39,8 @@ static trib_status summarise(const char *path, check_summary *ret_summary) {
 static void print_text(const char *path, const check_summary *summary) {
     const trib_federation *federation = summary->federation;
     trib_shape shape = trib_pipeline_shape(&federation->pipeline);
-    double seconds = (double)federation->pipeline.window_rows / (double)federation->pipeline.rate_hz;
+    double seconds =
+        (double)federation->pipeline.window_rows / (double)federation->pipeline.rate_hz;
     (void)printf("%s is a federation file.\n", path);
     (void)printf("  federation  %s\n", federation->name);
     (void)printf("  lineage     %.16s\n", summary->lineage);
@@ -61,11 +61,11 @@ static void print_text(const char *path, const check_summary *summary) {
 static trib_status print_json(const check_summary *summary) {
     const trib_federation *federation = summary->federation;
     json_t *map = json_pack(
-        "{s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "valid", 1, "federation",
-        federation->name, "lineage_sha256", summary->lineage, "task", tasks[federation->task],
-        "inputs", (json_int_t)summary->inputs, "outputs", (json_int_t)summary->outputs,
-        "parameters", (json_int_t)summary->parameters, "update_bytes",
-        (json_int_t)summary->update_bytes, "rounds", (json_int_t)federation->rounds.maximum);
+        "{s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "valid", 1, "federation", federation->name,
+        "lineage_sha256", summary->lineage, "task", tasks[federation->task], "inputs",
+        (json_int_t)summary->inputs, "outputs", (json_int_t)summary->outputs, "parameters",
+        (json_int_t)summary->parameters, "update_bytes", (json_int_t)summary->update_bytes,
+        "rounds", (json_int_t)federation->rounds.maximum);
     if (map == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a summary");
     }

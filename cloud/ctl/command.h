@@ -24,7 +24,8 @@ extern const ctl_command ctl_score;
 extern const ctl_command ctl_model; /* show; the rest of `model` is in commands.h */
 extern const ctl_command ctl_generate;
 
-/* Prints the complaint (NULL: getopt_long has printed one) and where to find help to standard error. CTL_USAGE. */
+/* Prints the complaint (NULL: getopt_long has printed one) and where to find help to standard
+ * error. CTL_USAGE. */
 int ctl_misused(const ctl_command *command, const char *format, ...) TRIB_PRINTF(2, 3);
 /* Prints the command's help to standard output. CTL_DONE. */
 int ctl_help(const ctl_command *command);
@@ -33,8 +34,7 @@ int ctl_help(const ctl_command *command);
 bool ctl_read_number(const char *text, uint64_t least, uint64_t most, uint64_t *ret_value);
 
 /* A federation file, on the heap since it is large. Free with trib_free. */
-TRIB_MUST_CHECK trib_status ctl_load_federation(const char *path,
-                                                      trib_federation **ret_federation);
+TRIB_MUST_CHECK trib_status ctl_load_federation(const char *path, trib_federation **ret_federation);
 /* Writes a whole file, or says why not. */
 TRIB_MUST_CHECK trib_status ctl_write_file(const char *path, trib_bytes bytes);
 

@@ -24,13 +24,13 @@ typedef struct generate_request {
 static const char header[] = "time_ms,vib_x,vib_y,vib_z,current,temperature,state\n";
 
 static bool print_row(FILE *to, const trib_machine_row *row) {
-    return fprintf(to, "%" PRIu64 ",%.4f,%.4f,%.4f,%.3f,%.2f,%s\n", row->time_ms,
-                   row->vibration[0], row->vibration[1], row->vibration[2], row->current,
-                   row->temperature, trib_machine_state_name(row->state)) > 0;
+    return fprintf(to, "%" PRIu64 ",%.4f,%.4f,%.4f,%.3f,%.2f,%s\n", row->time_ms, row->vibration[0],
+                   row->vibration[1], row->vibration[2], row->current, row->temperature,
+                   trib_machine_state_name(row->state)) > 0;
 }
 
-static trib_status write_machine(const generate_request *request, const char *folder, const char *name,
-                                 uint32_t states) {
+static trib_status write_machine(const generate_request *request, const char *folder,
+                                 const char *name, uint32_t states) {
     char path[PATH_MAX];
     int size = snprintf(path, sizeof path, "%s/%s.csv", folder, name);
     if (size < 0 || (size_t)size >= sizeof path) {
@@ -58,8 +58,8 @@ static trib_status make_folder(const char *path) {
                : TRIB_FAIL(TRIB_E_IO, "make folder %s: %s", path, strerror(errno));
 }
 
-static trib_status write_folder(const generate_request *request, const char *folder, const char *prefix,
-                                uint64_t count, bool every_state) {
+static trib_status write_folder(const generate_request *request, const char *folder,
+                                const char *prefix, uint64_t count, bool every_state) {
     TRIB_TRY(make_folder(folder));
     for (uint64_t i = 1; i <= count; i++) {
         char name[64];
@@ -172,20 +172,21 @@ static int run(const ctl_command *command, int count, char **words) {
 const ctl_command ctl_generate = {
     .name = "generate",
     .summary = "make up recordings of rotating machines, or a live stream of one",
-    .help = "Usage: tributary generate --out DIR [OPTION...]\n"
-            "       tributary generate --live NAME [--seconds N] [--seed S]\n\n"
-            "Writes DIR/machine-N.csv at 500 Hz: vibration, current, temperature and state. A machine\n"
-            "shows two or three of the four states; the same seed gives the same files.\n\n"
-            "  --out DIR       where to write\n"
-            "  --gateways N    machines (8)\n"
-            "  --held-out N    also write N machines that show every state to DIR-test (0)\n"
-            "  --seconds N     length of each recording (60); with --live 0 is without end\n"
-            "  --seed S        1 if not given\n"
-            "  --live NAME     print one machine's rows as they happen instead\n\n"
-            "Examples:\n"
-            "  tributary generate --out machines --held-out 4\n"
-            "  tributary simulate rotating-machine.yaml --data machines --test machines-test \\\n"
-            "      --baseline pooled,local\n"
-            "  tributary generate --live machine-1 | tributary-edge gateway.yaml\n",
+    .help =
+        "Usage: tributary generate --out DIR [OPTION...]\n"
+        "       tributary generate --live NAME [--seconds N] [--seed S]\n\n"
+        "Writes DIR/machine-N.csv at 500 Hz: vibration, current, temperature and state. A machine\n"
+        "shows two or three of the four states; the same seed gives the same files.\n\n"
+        "  --out DIR       where to write\n"
+        "  --gateways N    machines (8)\n"
+        "  --held-out N    also write N machines that show every state to DIR-test (0)\n"
+        "  --seconds N     length of each recording (60); with --live 0 is without end\n"
+        "  --seed S        1 if not given\n"
+        "  --live NAME     print one machine's rows as they happen instead\n\n"
+        "Examples:\n"
+        "  tributary generate --out machines --held-out 4\n"
+        "  tributary simulate rotating-machine.yaml --data machines --test machines-test \\\n"
+        "      --baseline pooled,local\n"
+        "  tributary generate --live machine-1 | tributary-edge gateway.yaml\n",
     .run = run,
 };

@@ -35,8 +35,8 @@ static const ctl_command revoke = {
 };
 
 static const ctl_command *const commands[] = {
-    &ctl_check, &ctl_simulate, &ctl_score, &ctl_model, &ctl_generate,
-    &identity,  &apply,        &status_command,    &watch,     &revoke,
+    &ctl_check, &ctl_simulate, &ctl_score,      &ctl_model, &ctl_generate,
+    &identity,  &apply,        &status_command, &watch,     &revoke,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -73,7 +73,8 @@ bool ctl_read_number(const char *text, uint64_t least, uint64_t most, uint64_t *
 
 trib_status ctl_load_federation(const char *path, trib_federation **ret_federation) {
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = TRIB_DOCUMENT_MAX_BYTES};
-    TRIB_SCOPED(trib_free_scoped) trib_federation *federation = trib_allocate(1, sizeof *federation);
+    TRIB_SCOPED(trib_free_scoped)
+    trib_federation *federation = trib_allocate(1, sizeof *federation);
     if (federation == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a federation");
     }
@@ -92,12 +93,14 @@ trib_status ctl_write_file(const char *path, trib_bytes bytes) {
 
 static void print_usage(FILE *to) {
     (void)fputs("Usage: tributary COMMAND [OPTION...]\n\n"
-                "Federated learning from edge to cloud.\n\nCommands:\n", to);
+                "Federated learning from edge to cloud.\n\nCommands:\n",
+                to);
     for (size_t i = 0; i < COMMANDS; i++) {
         (void)fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     }
     (void)fputs("\nSee 'tributary COMMAND --help' for options and examples.\n"
-                "Exit codes: 0 it worked, 1 it failed, 2 it was called wrongly.\n", to);
+                "Exit codes: 0 it worked, 1 it failed, 2 it was called wrongly.\n",
+                to);
 }
 
 int main(int argc, char **argv) {

@@ -12,8 +12,8 @@
 
 enum { MODEL_CEILING = 256 * 1024 * 1024 };
 
-static const char *const metadata_keys[] = {"format",          "federation",     "round",
-                                            "lineage_sha256",  "pipeline_sha256", NULL};
+static const char *const metadata_keys[] = {"format",         "federation",      "round",
+                                            "lineage_sha256", "pipeline_sha256", NULL};
 
 typedef struct value_spread {
     double least;
@@ -21,7 +21,8 @@ typedef struct value_spread {
     double norm;
 } value_spread;
 
-static trib_status spread_of(const trib_tensor_view *tensor, size_t count, value_spread *ret_spread) {
+static trib_status spread_of(const trib_tensor_view *tensor, size_t count,
+                             value_spread *ret_spread) {
     TRIB_SCOPED(trib_free_scoped) float *values = trib_allocate(count, sizeof *values);
     if (values == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for %zu values", count);
@@ -166,13 +167,14 @@ static int run(const ctl_command *command, int count, char **words) {
 const ctl_command ctl_model = {
     .name = "model",
     .summary = "show a model file; list, export and release those of a cloud",
-    .help = "Usage: tributary model show [--json] FILE\n"
-            "       tributary model list|export|release ...\n\n"
-            "show checks a model file and prints its metadata, tensors and meaning; no cloud is\n"
-            "asked. The others ask a running cloud; call them without anything more for their use.\n\n"
-            "  --json   as JSON\n\n"
-            "Examples:\n"
-            "  tributary model show plant.safetensors\n"
-            "  tributary model show --json plant.safetensors | jq .meaning.model\n",
+    .help =
+        "Usage: tributary model show [--json] FILE\n"
+        "       tributary model list|export|release ...\n\n"
+        "show checks a model file and prints its metadata, tensors and meaning; no cloud is\n"
+        "asked. The others ask a running cloud; call them without anything more for their use.\n\n"
+        "  --json   as JSON\n\n"
+        "Examples:\n"
+        "  tributary model show plant.safetensors\n"
+        "  tributary model show --json plant.safetensors | jq .meaning.model\n",
     .run = run,
 };

@@ -5,7 +5,7 @@
 #include <string.h>
 
 size_t ctl_metrics(const trib_federation *federation, const trib_tally *tally,
-                         ctl_metric ret_metrics[CTL_METRICS]) {
+                   ctl_metric ret_metrics[CTL_METRICS]) {
     if (federation->task == TRIB_TASK_CLASSIFY) {
         ret_metrics[0] = (ctl_metric){"accuracy", trib_tally_accuracy(tally)};
         ret_metrics[1] = (ctl_metric){"loss", trib_tally_loss(tally)};
@@ -117,8 +117,7 @@ static void print_verdict(const trib_federation *federation, const trib_simulati
 
 static void print_models(const trib_federation *federation, const trib_simulation_result *result,
                          ctl_baselines baselines) {
-    ctl_metric federated[CTL_METRICS], pooled[CTL_METRICS],
-        local[CTL_METRICS];
+    ctl_metric federated[CTL_METRICS], pooled[CTL_METRICS], local[CTL_METRICS];
     size_t count = ctl_metrics(federation, &result->federated, federated);
     (void)ctl_metrics(federation, &result->pooled, pooled);
     (void)ctl_metrics(federation, &result->local, local);
@@ -158,7 +157,7 @@ static void print_clients(const trib_federation *federation, const trib_simulati
 }
 
 void ctl_print_result(const trib_federation *federation, const trib_simulation_result *result,
-                            ctl_baselines baselines) {
+                      ctl_baselines baselines) {
     print_clients(federation, result, baselines);
     if (result->federated.examples == 0) {
         (void)printf("\nNothing was tested: give --holdout or --test, or set source.split.\n");
@@ -180,14 +179,15 @@ void ctl_print_result(const trib_federation *federation, const trib_simulation_r
     }
 }
 
-static json_t *rounds_json(const trib_federation *federation, const trib_simulation_result *result) {
+static json_t *rounds_json(const trib_federation *federation,
+                           const trib_simulation_result *result) {
     json_t *list = json_array();
     for (size_t i = 0; i < result->round_count; i++) {
         const trib_simulation_round *round = &result->rounds[i];
-        json_t *map = json_pack("{s:I, s:I, s:I, s:I, s:f}", "round", (json_int_t)round->ordinal,
-                                "clients", (json_int_t)round->clients, "examples",
-                                (json_int_t)round->examples, "update_bytes",
-                                (json_int_t)round->bytes, "loss", round->loss);
+        json_t *map =
+            json_pack("{s:I, s:I, s:I, s:I, s:f}", "round", (json_int_t)round->ordinal, "clients",
+                      (json_int_t)round->clients, "examples", (json_int_t)round->examples,
+                      "update_bytes", (json_int_t)round->bytes, "loss", round->loss);
         if (round->test.examples > 0) {
             json_object_set_new(map, "test", ctl_tally_json(federation, &round->test));
         }
@@ -202,11 +202,9 @@ static json_t *clients_json(const trib_federation *federation,
     for (size_t i = 0; i < result->client_count; i++) {
         const trib_simulation_client *client = &result->clients[i];
         json_t *map = json_pack("{s:s, s:b, s:I}", "name", client->name, "trained",
-                                client->trained ? 1 : 0, "examples",
-                                (json_int_t)client->examples);
+                                client->trained ? 1 : 0, "examples", (json_int_t)client->examples);
         if (client->tested) {
-            json_object_set_new(map, "federated",
-                                ctl_tally_json(federation, &client->federated));
+            json_object_set_new(map, "federated", ctl_tally_json(federation, &client->federated));
         }
         if (client->local.examples > 0) {
             json_object_set_new(map, "local", ctl_tally_json(federation, &client->local));
@@ -216,8 +214,8 @@ static json_t *clients_json(const trib_federation *federation,
     return list;
 }
 
-json_t *ctl_result_json(const trib_federation *federation,
-                              const trib_simulation_result *result, ctl_baselines baselines) {
+json_t *ctl_result_json(const trib_federation *federation, const trib_simulation_result *result,
+                        ctl_baselines baselines) {
     json_t *map = json_object();
     json_object_set_new(map, "federation", json_string(federation->name));
     json_object_set_new(map, "rounds", rounds_json(federation, result));
@@ -230,13 +228,12 @@ json_t *ctl_result_json(const trib_federation *federation,
     }
     if (baselines.local) {
         json_object_set_new(map, "local", ctl_tally_json(federation, &result->local));
-        json_object_set_new(map, "federation_pays",
-                            json_boolean(!no_worse(federation, &result->local,
-                                                   &result->federated)));
+        json_object_set_new(
+            map, "federation_pays",
+            json_boolean(!no_worse(federation, &result->local, &result->federated)));
     }
     if (result->confusion != NULL) {
-        json_object_set_new(map, "confusion",
-                            ctl_confusion_json(federation, result->confusion));
+        json_object_set_new(map, "confusion", ctl_confusion_json(federation, result->confusion));
     }
     return map;
 }

@@ -16,7 +16,7 @@ typedef struct ctl_metric {
 
 /* The task's metrics, the headline first; how many. */
 size_t ctl_metrics(const trib_federation *federation, const trib_tally *tally,
-                         ctl_metric ret_metrics[CTL_METRICS]);
+                   ctl_metric ret_metrics[CTL_METRICS]);
 /* {"examples": n, metric: value ...}; a new reference, NULL without memory. */
 json_t *ctl_tally_json(const trib_federation *federation, const trib_tally *tally);
 json_t *ctl_confusion_json(const trib_federation *federation, const uint32_t *confusion);
@@ -30,8 +30,8 @@ typedef struct ctl_baselines {
 } ctl_baselines;
 
 void ctl_print_result(const trib_federation *federation, const trib_simulation_result *result,
-                            ctl_baselines baselines);
-json_t *ctl_result_json(const trib_federation *federation,
-                              const trib_simulation_result *result, ctl_baselines baselines);
+                      ctl_baselines baselines);
+json_t *ctl_result_json(const trib_federation *federation, const trib_simulation_result *result,
+                        ctl_baselines baselines);
 
 #endif

@@ -85,8 +85,8 @@ static void print_line(const trib_federation *federation, const char *name,
     (void)printf("\n");
 }
 
-static void print_text(const trib_federation *federation, const json_t *list,
-                       const trib_tally *sum, const uint32_t *confusion) {
+static void print_text(const trib_federation *federation, const json_t *list, const trib_tally *sum,
+                       const uint32_t *confusion) {
     ctl_metric metrics[CTL_METRICS];
     size_t count = ctl_metrics(federation, sum, metrics), index;
     const json_t *client;
@@ -123,8 +123,8 @@ static trib_status score(const score_request *request) {
     size_t classes = meaning->task == TRIB_TASK_CLASSIFY ? meaning->source.class_count : 0;
     TRIB_SCOPED(trib_free_scoped)
     uint32_t *confusion = classes > 0 ? trib_allocate(classes * classes, sizeof *confusion) : NULL;
-    const trib_scoring scoring = {.federation = meaning, .contributor = contributor,
-                                  .model = model, .confusion = confusion};
+    const trib_scoring scoring = {
+        .federation = meaning, .contributor = contributor, .model = model, .confusion = confusion};
     trib_tally sum;
     json_t *list = json_array();
     trib_status status = score_all(&scoring, &data, list, &sum);
@@ -143,10 +143,11 @@ static trib_status score(const score_request *request) {
 }
 
 static int run(const ctl_command *command, int count, char **words) {
-    static const struct option options[] = {
-        {"data", required_argument, NULL, 'd'}, {"federation", required_argument, NULL, 'f'},
-        {"json", no_argument, NULL, 'j'},       {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
+                                            {"federation", required_argument, NULL, 'f'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     score_request request = {0};
     for (int option; (option = getopt_long(count, words, "", options, NULL)) != -1;) {
         switch (option) {
@@ -175,14 +176,15 @@ static int run(const ctl_command *command, int count, char **words) {
 const ctl_command ctl_score = {
     .name = "score",
     .summary = "score recordings with a model file",
-    .help = "Usage: tributary score MODEL --data DIR [--federation FILE] [--json]\n\n"
-            "Scores each client's recordings in DIR with a model file.\n\n"
-            "  --data DIR          recordings, laid out as for `simulate`\n"
-            "  --federation FILE   which files, delimiter, split and anomaly column to use; needed\n"
-            "                      to judge anomalies\n"
-            "  --json              the result as JSON\n\n"
-            "Examples:\n"
-            "  tributary score plant.safetensors --data recordings\n"
-            "  tributary score pump.safetensors --federation pump.yaml --data pumps --json\n",
+    .help =
+        "Usage: tributary score MODEL --data DIR [--federation FILE] [--json]\n\n"
+        "Scores each client's recordings in DIR with a model file.\n\n"
+        "  --data DIR          recordings, laid out as for `simulate`\n"
+        "  --federation FILE   which files, delimiter, split and anomaly column to use; needed\n"
+        "                      to judge anomalies\n"
+        "  --json              the result as JSON\n\n"
+        "Examples:\n"
+        "  tributary score plant.safetensors --data recordings\n"
+        "  tributary score pump.safetensors --federation pump.yaml --data pumps --json\n",
     .run = run,
 };

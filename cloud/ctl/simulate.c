@@ -127,9 +127,8 @@ static double seconds_since(struct timespec start) {
 static void print_round(void *context, const trib_simulation_round *round) {
     const simulate_scene *scene = context;
     ctl_metric metrics[CTL_METRICS];
-    size_t count = round->test.examples > 0
-                       ? ctl_metrics(scene->federation, &round->test, metrics)
-                       : 0;
+    size_t count =
+        round->test.examples > 0 ? ctl_metrics(scene->federation, &round->test, metrics) : 0;
     if (round->ordinal == 1) {
         (void)printf("%6s %8s %9s %10s", "round", "clients", "kB up", "loss");
         for (size_t i = 0; i < count; i++) {
@@ -146,7 +145,8 @@ static void print_round(void *context, const trib_simulation_round *round) {
     (void)fflush(stdout);
 }
 
-static trib_status simulate(simulate_scene *scene, bool speaks, trib_simulation_result *ret_result) {
+static trib_status simulate(simulate_scene *scene, bool speaks,
+                            trib_simulation_result *ret_result) {
     const trib_simulation setup = {
         .federation = scene->federation,
         .crypto = trib_crypto_host(),
@@ -177,8 +177,7 @@ static trib_status run_once(simulate_scene *scene) {
         TRIB_TRY(ctl_write_file(request->model, trib_buffer_view(&file)));
     }
     if (request->json) {
-        return ctl_print_json(
-            ctl_result_json(scene->federation, &result, request->baselines));
+        return ctl_print_json(ctl_result_json(scene->federation, &result, request->baselines));
     }
     ctl_print_result(scene->federation, &result, request->baselines);
     return TRIB_SUCCESS;
@@ -216,8 +215,8 @@ static void print_spread(const char *name, const json_t *spread) {
                  json_number_value(json_object_get(spread, "most")));
 }
 
-static trib_status run_fold(simulate_scene *scene, const trib_client_data *client, fold_results *folds,
-                            json_t *list) {
+static trib_status run_fold(simulate_scene *scene, const trib_client_data *client,
+                            fold_results *folds, json_t *list) {
     const simulate_request *request = scene->request;
     TRIB_SCOPED(trib_simulation_result_deinit) trib_simulation_result result = {0};
     TRIB_TRY(divide(scene, client));
@@ -363,11 +362,11 @@ static bool take_option(simulate_request *request, int option, const char *text)
 
 static int run(const ctl_command *command, int count, char **words) {
     static const struct option options[] = {
-        {"data", required_argument, NULL, 'd'},     {"holdout", required_argument, NULL, 'o'},
-        {"test", required_argument, NULL, 't'},     {"baseline", required_argument, NULL, 'b'},
-        {"seed", required_argument, NULL, 's'},     {"rounds", required_argument, NULL, 'r'},
-        {"json", no_argument, NULL, 'j'},           {"model", required_argument, NULL, 'm'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
+        {"data", required_argument, NULL, 'd'}, {"holdout", required_argument, NULL, 'o'},
+        {"test", required_argument, NULL, 't'}, {"baseline", required_argument, NULL, 'b'},
+        {"seed", required_argument, NULL, 's'}, {"rounds", required_argument, NULL, 'r'},
+        {"json", no_argument, NULL, 'j'},       {"model", required_argument, NULL, 'm'},
+        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
     simulate_request request = {0};
     for (int option; (option = getopt_long(count, words, "", options, NULL)) != -1;) {
         if (option == 'h') {
@@ -412,7 +411,8 @@ const ctl_command ctl_simulate = {
         "Without --holdout and --test, the test part that source.split makes is tested.\n\n"
         "Examples:\n"
         "  tributary simulate plant.yaml --data recordings --baseline pooled,local\n"
-        "  tributary simulate plant.yaml --data recordings --holdout 'line-3*' --model plant.safetensors\n"
+        "  tributary simulate plant.yaml --data recordings --holdout 'line-3*' --model "
+        "plant.safetensors\n"
         "  tributary simulate people.yaml --data people --holdout each --json\n",
     .run = run,
 };

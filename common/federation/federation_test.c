@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/file.h"
 #include "common/federation/federation.h"
 
 enum { TEXT_CEILING = 4 * TRIB_DOCUMENT_MAX_BYTES };
@@ -161,8 +162,42 @@ static void every_example_is_right_and_its_meaning_survives(void **state) {
     assert_true(seen >= 6);
 }
 
-/* `from` in the full document becomes `to`, and this must be the complaint's beginning and must stand
- * somewhere in it. */
+/* Every key stands in the reference as `key`, `map.key` or `list[].key`. */
+static void keys_are_documented(trib_value value, const char *reference) {
+    for (size_t i = 0; trib_value_is_map(value) && i < trib_value_count(value); i++) {
+        trib_value inner;
+        char quoted[128];
+        const char *key = trib_value_key(value, i, &inner);
+        (void)snprintf(quoted, sizeof quoted, "%s`", key);
+        bool found = false;
+        for (const char *at = reference; !found && (at = strstr(at, quoted)) != NULL; at++) {
+            found = at > reference && (at[-1] == '`' || at[-1] == '.');
+        }
+        if (!found) {
+            fail_msg("docs/federation-file.md does not explain '%s'", key);
+        }
+        keys_are_documented(inner, reference);
+    }
+    for (size_t i = 0; trib_value_is_list(value) && i < trib_value_count(value); i++) {
+        keys_are_documented(trib_value_item(value, i), reference);
+    }
+}
+
+static void the_reference_explains_every_key(void **state) {
+    (void)state;
+    const char *source = getenv("TRIB_SOURCE");
+    char path[1024];
+    (void)snprintf(path, sizeof path, "%s/docs/federation-file.md", source != NULL ? source : ".");
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer reference = {.ceiling = 1 << 20};
+    TRIB_SCOPED(trib_config_destroy_scoped) trib_config *config = NULL;
+    assert_true(trib_ok(trib_file_read(path, &reference)));
+    assert_true(trib_ok(trib_buffer_append(&reference, trib_bytes_of("", 1))));
+    assert_true(trib_ok(trib_config_parse("full", trib_bytes_text(full), &config)));
+    keys_are_documented(trib_config_root(config), (const char *)reference.data);
+}
+
+/* `from` in the full document becomes `to`, and this must be the complaint's beginning and must
+ * stand somewhere in it. */
 typedef struct mistake {
     const char *from;
     const char *to;
@@ -181,8 +216,8 @@ static const mistake mistakes[] = {
     {"fill_rows: 7", "fill_rows: 1.5", "f.yaml:15:14: pipeline.fill_rows: ", "'1.5'"},
     {"nesterov: true", "nesterov: maybe", "f.yaml:40:37: strategy.nesterov: ", "'maybe'"},
     {"epochs: 2", "epochs: 0", "f.yaml:38:20: training.epochs: ", "found '0'"},
-    {"train_fraction: 0.8", "train_fraction: 1", "f.yaml:12:27: source.split.train_fraction: ",
-     "found '1'"},
+    {"train_fraction: 0.8", "train_fraction: 1",
+     "f.yaml:12:27: source.split.train_fraction: ", "found '1'"},
     {"fraction: 0.5", "fraction: 0", "f.yaml:39:32: rounds.fraction: ", "found '0'"},
     {"codec: int8", "codec: int4", "f.yaml:41:17: update.codec: ", "int8"},
     {"optimiser: adam", "optimiser: adan", "f.yaml:38:45: training.optimiser: ", "adam"},
@@ -195,23 +230,23 @@ static const mistake mistakes[] = {
     {"[ax, ay, az, p]", "[]", "f.yaml:10:13: source.channels: ", "list of 1 to"},
     {"{column: state, classes: [on, 'off', \"1\"]}", "{column: state}",
      "f.yaml:11:10: source.label: ", "classes"},
-    {"{train_fraction: 0.8}", "{train_fraction: 0.8, train_rows: 5}", "f.yaml:12:10: source.split: ",
-     "both"},
+    {"{train_fraction: 0.8}", "{train_fraction: 0.8, train_rows: 5}",
+     "f.yaml:12:10: source.split: ", "both"},
     /* pipeline */
-    {"timestamp: {column: t, unit: ms}\n", "files: x\n", "f.yaml:9:3: source.files: ",
-     "second time"},
+    {"timestamp: {column: t, unit: ms}\n", "files: x\n",
+     "f.yaml:9:3: source.files: ", "second time"},
     {"channels: p}", "channels: q}", "f.yaml:19:56: pipeline.filters[1].channels: ", "'q'"},
     {"of: dp}", "of: later}", "f.yaml:25:39: pipeline.derive[4].of: ", "'later'"},
     {"name: adp", "name: p", "f.yaml:25:14: pipeline.derive[4].name: ", "'p'"},
     {"of: [ax, ay, az]}\n", "of: ax}\n", "f.yaml:21:38: pipeline.derive[0].of: ", "2 or 3"},
     {"kind: difference", "kind: integral", "f.yaml:24:24: pipeline.derive[3].kind: ", "difference"},
     {"[a, up, down, adp, p]", "[a, up, side]", "f.yaml:26:21: pipeline.channels[2]: ", "'side'"},
-    {"frequency_hz: 12.3", "frequency_hz: 40", "f.yaml:18:37: pipeline.filters[0].frequency_hz: ",
-     "40"},
+    {"frequency_hz: 12.3", "frequency_hz: 40",
+     "f.yaml:18:37: pipeline.filters[0].frequency_hz: ", "40"},
     {"frames: 2", "frames: 3", "f.yaml:27:11: pipeline.window: ", "do not divide into 3 frames"},
     {"rows: 40", "rows: 0", "f.yaml:27:18: pipeline.window.rows: ", "found '0'"},
-    {"  bands: {scale: log, hz: [[1, 5], [5, 12.5]]}\n", "", "f.yaml:14:3: pipeline: ",
-     "needs the key 'bands'"},
+    {"  bands: {scale: log, hz: [[1, 5], [5, 12.5]]}\n", "",
+     "f.yaml:14:3: pipeline: ", "needs the key 'bands'"},
     {"kurtosis, bands]", "kurtosis]", "f.yaml:29:10: pipeline.bands: ", "add 'bands'"},
     {"[5, 12.5]]", "[12.5, 5]]", "f.yaml:29:43: pipeline.bands.hz[1][1]: ", "5"},
     {"kurtosis, bands]", "curtosis, bands]", "f.yaml:28:25: pipeline.features[2]: ", "kurtosis"},
@@ -223,7 +258,8 @@ static const mistake mistakes[] = {
     {"units: 3}", "units: 4}", "f.yaml:34:5: model.layers: ", "gives 4 values, the task needs 3"},
     {"{kind: tanh}", "{kind: tan}", "f.yaml:35:14: model.layers[1].kind: ", "tanh"},
     {"{kind: tanh}", "{units: 5}", "f.yaml:35:7: model.layers[1]: ", "kind"},
-    {"{kind: tanh}", "{kind: conv1d, filters: 4, kernel: 3}", "f.yaml:34:5: model.layers: ", "conv1d"},
+    {"{kind: tanh}", "{kind: conv1d, filters: 4, kernel: 3}",
+     "f.yaml:34:5: model.layers: ", "conv1d"},
     {"rate: 0.25", "rate: 1", "f.yaml:36:29: model.layers[2].rate: ", "found '1'"},
     /* rules across parts */
     {"gateways: 4", "gateways: 1", "f.yaml:39:9: rounds: ", "the quorum 2 is more than the 1"},
@@ -240,10 +276,8 @@ static void every_mistake_is_found_where_it_is(void **state) {
         TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
         assert_true(trib_ok(trib_buffer_append(&text, trib_bytes_of(full, (size_t)(at - full)))));
         assert_true(trib_ok(trib_buffer_append(&text, trib_bytes_text(one->to))));
-        assert_true(
-            trib_ok(trib_buffer_append(&text, trib_bytes_text(at + strlen(one->from)))));
-        trib_status status =
-            trib_federation_parse("f.yaml", trib_buffer_view(&text), federation);
+        assert_true(trib_ok(trib_buffer_append(&text, trib_bytes_text(at + strlen(one->from)))));
+        trib_status status = trib_federation_parse("f.yaml", trib_buffer_view(&text), federation);
         if (status.code != TRIB_E_ARGUMENT ||
             strncmp(trib_message(), one->place, strlen(one->place)) != 0 ||
             strstr(trib_message(), one->says) == NULL) {
@@ -288,9 +322,8 @@ static void a_statistic_refuses_what_it_cannot_use(void **state) {
         (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(at - statistic), statistic, wrong[i][1],
                        at + strlen(wrong[i][0]));
         TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
-        assert_int_equal(
-            trib_federation_parse("s.yaml", trib_bytes_text(text), federation).code,
-            TRIB_E_ARGUMENT);
+        assert_int_equal(trib_federation_parse("s.yaml", trib_bytes_text(text), federation).code,
+                         TRIB_E_ARGUMENT);
         assert_non_null(strstr(trib_message(), wrong[i][2]));
     }
 }
@@ -300,6 +333,7 @@ int main(void) {
         cmocka_unit_test(a_full_document_is_read_as_it_says),
         cmocka_unit_test(the_lineage_follows_the_meaning_alone),
         cmocka_unit_test(every_example_is_right_and_its_meaning_survives),
+        cmocka_unit_test(the_reference_explains_every_key),
         cmocka_unit_test(every_mistake_is_found_where_it_is),
         cmocka_unit_test(a_statistic_has_a_moment_for_parameters),
         cmocka_unit_test(a_statistic_refuses_what_it_cannot_use),

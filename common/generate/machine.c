@@ -99,8 +99,7 @@ static void vibrate(trib_machine *machine, double ringing, double ret_vibration[
     ret_vibration[1] = once * cos(angle) + twice * sin(2 * angle + 0.8) + 0.8 * ringing;
     ret_vibration[2] = along * (sin(angle + 0.4) + 0.8 * sin(2 * angle)) + 0.3 * ringing;
     for (int axis = 0; axis < 3; axis++) {
-        ret_vibration[axis] +=
-            machine->noise * (double)trib_random_normal(&machine->random);
+        ret_vibration[axis] += machine->noise * (double)trib_random_normal(&machine->random);
         ret_vibration[axis] *= machine->gain[axis];
     }
 }
@@ -117,11 +116,12 @@ void trib_machine_next(trib_machine *machine, trib_machine_row *ret_row) {
     double angle = TWO_PI * machine->turns;
     bool crooked = machine->state == TRIB_MACHINE_MISALIGNMENT;
     bool worn = machine->state == TRIB_MACHINE_BEARING_WEAR;
-    ret_row->current = 6 * machine->load + (crooked ? 0.25 * machine->severity : 0) * sin(2 * angle) +
+    ret_row->current = 6 * machine->load +
+                       (crooked ? 0.25 * machine->severity : 0) * sin(2 * angle) +
                        0.1 * (double)trib_random_normal(&machine->random);
     /* a housing follows in about a minute */
-    machine->heat += (12 * machine->load + (worn ? 8 * machine->severity : 0) - machine->heat) *
-                     seconds / 60;
+    machine->heat +=
+        (12 * machine->load + (worn ? 8 * machine->severity : 0) - machine->heat) * seconds / 60;
     ret_row->temperature =
         machine->ambient + machine->heat + 0.2 * (double)trib_random_normal(&machine->random);
     ret_row->state = machine->state;

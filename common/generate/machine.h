@@ -7,7 +7,8 @@
  *     healthy       a little of the turning frequency f, noise
  *     imbalance     f, strong, across the shaft (x and y a quarter turn apart)
  *     misalignment  2 f across, f and 2 f along the shaft (z), a ripple in the current
- *     bearing_wear  bursts of a resonance at the outer ring's defect frequency, about 3.6 f, and heat
+ *     bearing_wear  bursts of a resonance at the outer ring's defect frequency, about 3.6 f, and
+ * heat
  *
  * The same seed and name give the same rows on every machine with the same C library.
  *
@@ -54,16 +55,16 @@ typedef struct trib_machine {
     double ambient;
     double resonance_hz;
     double heat;
-    double turns;      /* of the shaft */
-    double next_hit;   /* in turns: when a ball meets the defect */
+    double turns;       /* of the shaft */
+    double next_hit;    /* in turns: when a ball meets the defect */
     double hit_seconds; /* since the last one */
     double hit_strength;
 } trib_machine;
 
 /* states: bits of trib_machine_state, at least one. */
 void trib_machine_init(trib_machine *machine, uint64_t seed, const char *name, uint32_t states);
-/* Two or three of the four states for the machine of this number; every four in a row see each state
- * about as often. Which, the seed decides. */
+/* Two or three of the four states for the machine of this number; every four in a row see each
+ * state about as often. Which, the seed decides. */
 uint32_t trib_machine_some_states(uint64_t seed, uint64_t number);
 void trib_machine_next(trib_machine *machine, trib_machine_row *ret_row);
 

@@ -2,11 +2,11 @@
  *
  * Each file is a recording of its own: the pipeline is reset before it. Its rows are split by
  * source.split. For labels and targets the two parts are recordings of their own, so that no test
- * window sees a training row. For anomaly tasks the pipeline runs through the whole file, as it would
- * on a gateway, and a window belongs to the test part when its last row does.
+ * window sees a training row. For anomaly tasks the pipeline runs through the whole file, as it
+ * would on a gateway, and a window belongs to the test part when its last row does.
  *
- * Windows without a label (or, for regression, without any value of a target) are counted, not kept.
- * A regression target is the mean over the window's rows.
+ * Windows without a label (or, for regression, without any value of a target) are counted, not
+ * kept. A regression target is the mean over the window's rows.
  *
  * errors   as trib_recording_read; TRIB_E_LIMIT past an examples' ceiling
  * threads  one
@@ -20,12 +20,12 @@
 /* What became of one client's recordings. */
 typedef struct trib_client_data {
     char name[64];
-    trib_examples train;   /* raw: not normalised. Initialised by the caller */
-    trib_examples test;    /* of the same shape */
-    uint8_t *anomalies;    /* [test.count], owned: whether the window's last row is one */
+    trib_examples train; /* raw: not normalised. Initialised by the caller */
+    trib_examples test;  /* of the same shape */
+    uint8_t *anomalies;  /* [test.count], owned: whether the window's last row is one */
     size_t anomaly_capacity;
     uint64_t rows;
-    uint64_t unlabelled;   /* windows left out */
+    uint64_t unlabelled; /* windows left out */
 } trib_client_data;
 
 void trib_client_data_deinit(trib_client_data *client);

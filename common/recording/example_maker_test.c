@@ -12,8 +12,8 @@
 #include "common/recording/example_maker.h"
 #include "common/recording/recording.h"
 
-/* Columns of the files: x counts rows from 0, y is 10 x, odd is 1 in rows 30 to 39, label is "low" in
- * rows below 20 and "high" above, and nothing in rows 50 to 59. */
+/* Columns of the files: x counts rows from 0, y is 10 x, odd is 1 in rows 30 to 39, label is "low"
+ * in rows below 20 and "high" above, and nothing in rows 50 to 59. */
 typedef struct maker_fixture {
     char path[64];
     trib_federation *federation;
@@ -82,7 +82,7 @@ static void the_parts_of_a_labelled_recording_share_no_row(void **state) {
     assert_float_equal(train->inputs[3], 24.0f, 0.0f);
     assert_int_equal(train->labels[2], 0);
     assert_int_equal(train->labels[3], 0); /* five rows each: the smaller number */
-    assert_int_equal(test->count, 3); /* rows 25-34, 30-39, 35-44 */
+    assert_int_equal(test->count, 3);      /* rows 25-34, 30-39, 35-44 */
     assert_float_equal(test->inputs[0], 34.0f, 0.0f);
     assert_int_equal(fixture.client.rows, 45);
     end(&fixture);
@@ -179,17 +179,16 @@ static void a_long_file_is_read_whole(void **state) {
     padding[sizeof padding - 1] = '\0';
     write_file(&fixture, 500, padding);
     trib_recording recording = {0};
-    assert_true(trib_ok(trib_recording_read(&recording, fixture.path, &fixture.federation->source,
-                                            false, 1000)));
+    assert_true(trib_ok(
+        trib_recording_read(&recording, fixture.path, &fixture.federation->source, false, 1000)));
     assert_int_equal(recording.rows, 500);
     for (size_t i = 0; i < 500; i++) {
         assert_float_equal(recording.values[i], (float)i, 0.0f);
     }
     assert_int_equal(recording.times_us[499], 499000000);
-    assert_int_equal(trib_recording_read(&recording, fixture.path, &fixture.federation->source,
-                                         false, 499)
-                         .code,
-                     TRIB_E_LIMIT);
+    assert_int_equal(
+        trib_recording_read(&recording, fixture.path, &fixture.federation->source, false, 499).code,
+        TRIB_E_LIMIT);
     assert_int_equal(recording.rows, 0);
     trib_recording_deinit(&recording);
     end(&fixture);

@@ -20,7 +20,8 @@ static trib_status set_value(const trib_row_parser *parser, const trib_wanted_co
     if (json_is_string(value)) {
         return trib_row_set_text(parser, wanted, json_string_value(value), row);
     }
-    return trib_row_refuse(parser, wanted->name, "expected a number or text, found a list or object");
+    return trib_row_refuse(parser, wanted->name,
+                           "expected a number or text, found a list or object");
 }
 
 trib_status trib_row_parse_json(const trib_row_parser *parser, trib_bytes line,

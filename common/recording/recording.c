@@ -14,7 +14,8 @@ static void close_file(FILE **file) {
     }
 }
 
-static trib_status grow_one(void *array_pointer, size_t capacity, size_t larger, size_t item_bytes) {
+static trib_status grow_one(void *array_pointer, size_t capacity, size_t larger,
+                            size_t item_bytes) {
     void **array = array_pointer;
     void *grown = trib_resize(*array, capacity * item_bytes, larger * item_bytes);
     if (grown == NULL && item_bytes > 0) {

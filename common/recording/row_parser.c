@@ -91,9 +91,9 @@ static trib_status next_quoted(trib_row_parser *parser, cell_list *cells, bool k
     }
     parser->cell[size] = '\0';
     if (at < cells->end && *at != parser->spec->delimiter) {
-        return TRIB_FAIL(TRIB_E_ARGUMENT, "%s:%llu: expected '%c' after a closing quote, found '%c'",
-                         parser->name, (unsigned long long)parser->lines, parser->spec->delimiter,
-                         *at);
+        return TRIB_FAIL(TRIB_E_ARGUMENT,
+                         "%s:%llu: expected '%c' after a closing quote, found '%c'", parser->name,
+                         (unsigned long long)parser->lines, parser->spec->delimiter, *at);
     }
     cells->at = at < cells->end ? at + 1 : NULL;
     return TRIB_SUCCESS;

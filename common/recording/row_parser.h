@@ -79,7 +79,8 @@ typedef struct trib_row_parser {
 void trib_row_parser_init(trib_row_parser *parser, const trib_source_spec *spec, const char *name,
                           bool signals_only);
 
-/* `line` with or without its line break. *ret_is_row is false for the header and for blank lines. */
+/* `line` with or without its line break. *ret_is_row is false for the header and for blank lines.
+ */
 TRIB_MUST_CHECK trib_status trib_row_parser_line(trib_row_parser *parser, trib_bytes line,
                                                  trib_source_row *ret_row, bool *ret_is_row);
 

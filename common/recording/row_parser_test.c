@@ -89,7 +89,8 @@ static void marks_blank_lines_and_spare_cells_are_passed_over(void **state) {
 
 static void missing_values_are_nan_and_unknown_words_no_class(void **state) {
     (void)state;
-    static const char *const rows[] = {"off,,,,,,5", "-,x,nan,NaN,NA,n/a,5", "off,x,null,None,none,-,5"};
+    static const char *const rows[] = {"off,,,,,,5", "-,x,nan,NaN,NA,n/a,5",
+                                       "off,x,null,None,none,-,5"};
     for (size_t i = 0; i < 3; i++) {
         parser_bench bench;
         begin(&bench, header);
@@ -153,7 +154,8 @@ static void two_roles_may_share_a_column(void **state) {
 static void json_lines_are_read_by_key(void **state) {
     (void)state;
     parser_bench bench;
-    begin(&bench, "{\"a\": 1.5, \"b, c\": -2, \"t\": 3, \"state\": 1, \"wear\": null, \"odd\": true}\n");
+    begin(&bench,
+          "{\"a\": 1.5, \"b, c\": -2, \"t\": 3, \"state\": 1, \"wear\": null, \"odd\": true}\n");
     assert_true(bench.is_row);
     assert_int_equal(bench.row.time_us, 3000);
     assert_float_equal(bench.row.values[0], 1.5f, 0.0f);

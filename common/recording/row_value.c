@@ -20,8 +20,8 @@ trib_status trib_row_refuse(const trib_row_parser *parser, const char *column, c
 }
 
 static bool is_missing(const char *text) {
-    static const char *const words[] = {"",     "-",    "nan",  "NaN",  "NAN",  "na",  "NA",
-                                        "n/a",  "N/A",  "null", "NULL", "Null", "none", "None"};
+    static const char *const words[] = {"",    "-",   "nan",  "NaN",  "NAN",  "na",   "NA",
+                                        "n/a", "N/A", "null", "NULL", "Null", "none", "None"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(text, words[i]) == 0) {
             return true;
@@ -105,8 +105,7 @@ trib_status trib_row_set_text(const trib_row_parser *parser, const trib_wanted_c
                               const char *text, trib_source_row *row) {
     switch (wanted->role) {
     case TRIB_ROLE_TIME: {
-        trib_status status =
-            trib_timestamp_read(parser->spec->time_unit, text, &row->time_us);
+        trib_status status = trib_timestamp_read(parser->spec->time_unit, text, &row->time_us);
         return trib_ok(status) ? status
                                : trib_row_refuse(parser, wanted->name, "%s", trib_message());
     }

@@ -11,7 +11,12 @@
 
 #include "common/signal/spec.h"
 
-enum { TRIB_COLUMN_SIZE = 64, TRIB_MAX_CLASSES = 64, TRIB_MAX_TARGETS = 8, TRIB_PATTERN_SIZE = 128 };
+enum {
+    TRIB_COLUMN_SIZE = 64,
+    TRIB_MAX_CLASSES = 64,
+    TRIB_MAX_TARGETS = 8,
+    TRIB_PATTERN_SIZE = 128
+};
 
 typedef enum trib_time_unit {
     TRIB_TIME_NONE, /* no timestamp column: rows are 1 / rate_hz apart */
@@ -31,8 +36,8 @@ typedef struct trib_source_spec {
     char files[TRIB_PATTERN_SIZE]; /* glob on the file's name; "*.csv" by default */
     bool client_per_file; /* of a folder of recordings: each file of a subfolder is a client; else
                            * the subfolder is. Files at the top are clients in any case */
-    char delimiter;                /* ',' by default */
-    double rate_hz;                /* of rows */
+    char delimiter;       /* ',' by default */
+    double rate_hz;       /* of rows */
     trib_time_unit time_unit;
     char time_column[TRIB_COLUMN_SIZE];
 

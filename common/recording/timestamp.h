@@ -1,8 +1,8 @@
 /* Timestamps as text, in the units that a source may declare.
  *
  *     s, ms, us   a decimal number since any epoch; fractions and exponents are fine
- *     iso8601     2020-03-09 10:34:33 with 'T' or a space, a fraction after '.' or ',', then nothing
- *                 (taken as UTC), Z, +hh:mm, +hhmm or +hh
+ *     iso8601     2020-03-09 10:34:33 with 'T' or a space, a fraction after '.' or ',', then
+ * nothing (taken as UTC), Z, +hh:mm, +hhmm or +hh
  *
  * source   ISO 8601-1:2019, 5.4.2; leap seconds (:60) are read as the next second
  * errors   TRIB_E_ARGUMENT saying what was expected and found

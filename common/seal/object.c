@@ -2,10 +2,17 @@
 
 #include <string.h>
 
-enum { ID_BYTES = 16, LABEL_ROOM = 160 };
+enum {
+    ID_BYTES = 16,
+    LABEL_ROOM = 160,
+    WRAPPED_BYTES = sizeof(trib_object_key) + TRIB_AEAD_TAG_BYTES
+};
+_Static_assert(sizeof(trib_object_key) == TRIB_AEAD_KEY_BYTES + TRIB_HASH_BYTES,
+               "a key and its digest are wrapped as they lie");
 
 static trib_status derive(const trib_crypto *crypto, const trib_secret *master, const char *label,
-                          const char *federation, trib_bytes rest, trib_object_key *ret_key) {
+                          const char *federation, trib_bytes rest,
+                          uint8_t ret_key[TRIB_AEAD_KEY_BYTES]) {
     uint8_t storage[LABEL_ROOM];
     trib_writer info = trib_writer_of(storage, sizeof storage);
     trib_write_bytes(&info, trib_bytes_text(label));
@@ -14,26 +21,25 @@ static trib_status derive(const trib_crypto *crypto, const trib_secret *master, 
     trib_write_u8(&info, 0);
     trib_write_bytes(&info, rest);
     TRIB_ASSERT(!info.overflow);
-    return crypto->hkdf_expand(master->bytes, trib_written(&info), ret_key->bytes,
-                               sizeof ret_key->bytes);
+    return crypto->hkdf_expand(master->bytes, trib_written(&info), ret_key, TRIB_AEAD_KEY_BYTES);
 }
 
 trib_status trib_epoch_key(const trib_crypto *crypto, const trib_secret *master,
-                           const char *federation, uint64_t epoch, trib_object_key *ret_key) {
+                           const char *federation, uint64_t epoch, trib_epoch_secret *ret_key) {
     uint8_t number[8];
     trib_store_u64(number, epoch);
     return derive(crypto, master, "tributary/v1 epoch", federation, trib_bytes_of(number, 8),
-                  ret_key);
+                  ret_key->bytes);
 }
 
 static trib_status object_id(const trib_crypto *crypto, const trib_object_key *key,
-                             const uint8_t *digest, uint8_t ret_id[ID_BYTES]) {
+                             uint8_t ret_id[ID_BYTES]) {
     uint8_t storage[LABEL_ROOM], hash[TRIB_HASH_BYTES];
     trib_writer text = trib_writer_of(storage, sizeof storage);
     trib_write_bytes(&text, trib_bytes_text("tributary/v1 object id"));
     trib_write_u8(&text, 0);
     trib_write_bytes(&text, trib_bytes_of(key->bytes, sizeof key->bytes));
-    trib_write_bytes(&text, trib_bytes_of(digest, TRIB_HASH_BYTES));
+    trib_write_bytes(&text, trib_bytes_of(key->digest, sizeof key->digest));
     TRIB_TRY(crypto->sha256(trib_written(&text), hash));
     trib_wipe(storage, sizeof storage);
     memcpy(ret_id, hash, ID_BYTES);
@@ -48,18 +54,18 @@ trib_status trib_object_describe(const trib_crypto *crypto, const trib_secret *m
                          TRIB_OBJECT_MAX_BYTES);
     }
     trib_wire_Object object = trib_wire_Object_init_zero;
-    uint8_t digest[TRIB_HASH_BYTES], id[ID_BYTES], wrapped[TRIB_AEAD_KEY_BYTES + TRIB_AEAD_TAG_BYTES];
-    trib_object_key key, wrapping;
-    TRIB_TRY(crypto->sha256(plain, digest));
+    uint8_t id[ID_BYTES], wrapped[WRAPPED_BYTES];
+    trib_object_key key;
+    trib_epoch_secret wrapping;
+    TRIB_TRY(crypto->sha256(plain, key.digest));
     TRIB_TRY(derive(crypto, master, "tributary/v1 object", federation,
-                    trib_bytes_of(digest, sizeof digest), &key));
-    TRIB_TRY(object_id(crypto, &key, digest, id));
+                    trib_bytes_of(key.digest, sizeof key.digest), key.bytes));
+    TRIB_TRY(object_id(crypto, &key, id));
     TRIB_TRY(trib_epoch_key(crypto, master, federation, epoch, &wrapping));
     TRIB_TRY(crypto->aead_seal(wrapping.bytes, id, trib_bytes_of(id, ID_BYTES),
-                               trib_bytes_of(key.bytes, sizeof key.bytes), wrapped));
+                               trib_bytes_of(&key, sizeof key), wrapped));
     trib_wipe(&wrapping, sizeof wrapping);
     TRIB_WIRE_SET_BYTES(object.id, id, sizeof id);
-    TRIB_WIRE_SET_BYTES(object.digest, digest, sizeof digest);
     TRIB_WIRE_SET_BYTES(object.wrapped_key, wrapped, sizeof wrapped);
     object.size = plain.size;
     object.chunk_size = TRIB_OBJECT_CHUNK_BYTES;
@@ -70,10 +76,10 @@ trib_status trib_object_describe(const trib_crypto *crypto, const trib_secret *m
     return TRIB_SUCCESS;
 }
 
-trib_status trib_object_unwrap(const trib_crypto *crypto, const trib_object_key *epoch_key,
+trib_status trib_object_unwrap(const trib_crypto *crypto, const trib_epoch_secret *epoch_key,
                                const trib_wire_Object *object, trib_object_key *ret_key) {
-    if (object->id.size != ID_BYTES || object->digest.size != TRIB_HASH_BYTES ||
-        object->wrapped_key.size != TRIB_AEAD_KEY_BYTES + TRIB_AEAD_TAG_BYTES || object->size == 0 ||
+    if (object->id.size != ID_BYTES || object->wrapped_key.size != WRAPPED_BYTES ||
+        object->size == 0 ||
         object->size > TRIB_OBJECT_MAX_BYTES || object->chunk_size < 1024 ||
         object->chunk_size > TRIB_OBJECT_CHUNK_BYTES) {
         return TRIB_FAIL(TRIB_E_CORRUPT, "an object of %llu bytes in chunks of %u",
@@ -84,8 +90,8 @@ trib_status trib_object_unwrap(const trib_crypto *crypto, const trib_object_key 
     TRIB_TRY(crypto->aead_open(epoch_key->bytes, object->id.bytes,
                                trib_bytes_of(object->id.bytes, ID_BYTES),
                                trib_bytes_of(object->wrapped_key.bytes, object->wrapped_key.size),
-                               key.bytes));
-    TRIB_TRY(object_id(crypto, &key, object->digest.bytes, id));
+                               (uint8_t *)&key));
+    TRIB_TRY(object_id(crypto, &key, id));
     if (memcmp(id, object->id.bytes, ID_BYTES) != 0) {
         trib_wipe(&key, sizeof key);
         return TRIB_FAIL(TRIB_E_DENIED, "the object's name does not belong to its key");
@@ -141,11 +147,11 @@ trib_status trib_object_open_chunk(const trib_crypto *crypto, const trib_object_
                              sealed, ret_object + (size_t)index * object->chunk_size);
 }
 
-trib_status trib_object_verify(const trib_crypto *crypto, const trib_wire_Object *object,
+trib_status trib_object_verify(const trib_crypto *crypto, const trib_object_key *key,
                                trib_bytes plain) {
     uint8_t digest[TRIB_HASH_BYTES];
     TRIB_TRY(crypto->sha256(plain, digest));
-    if (memcmp(digest, object->digest.bytes, sizeof digest) != 0) {
+    if (memcmp(digest, key->digest, sizeof digest) != 0) {
         return TRIB_FAIL(TRIB_E_DENIED, "the object is not what its description says");
     }
     return TRIB_SUCCESS;

@@ -6,9 +6,10 @@
  *     epoch key  = HKDF-Expand(master, "tributary/v1 epoch"  0x00 federation 0x00 epoch)
  *     object key = HKDF-Expand(master, "tributary/v1 object" 0x00 federation 0x00 digest)
  *     id         = the first 16 bytes of SHA-256("tributary/v1 object id" 0x00 key digest)
- *     wrapped    = AES-128-GCM(epoch key, nonce = id[0..12], data = id, object key)
+ *     wrapped    = AES-128-GCM(epoch key, nonce = id[0..12], data = id, object key digest)
  *     chunk n    = AES-128-GCM(object key, nonce = u32 n, 8 zeros, data = id, u64 size)
- * The id depends on the key, so that who knows a model cannot recognise it on the broker.
+ * The id depends on the key, and the digest is wrapped with it, so that who knows a model cannot
+ * recognise it on the broker.
  *
  * errors   TRIB_E_DENIED when it was not sealed so;  TRIB_E_CORRUPT for a description that cannot be
  * threads  pure
@@ -24,13 +25,19 @@ enum {
     TRIB_OBJECT_MAX_BYTES = 96 << 20
 };
 
+typedef struct trib_epoch_secret {
+    uint8_t bytes[TRIB_AEAD_KEY_BYTES];
+} trib_epoch_secret;
+
+/* What opens an object, and what it must then be. */
 typedef struct trib_object_key {
     uint8_t bytes[TRIB_AEAD_KEY_BYTES];
+    uint8_t digest[TRIB_HASH_BYTES]; /* SHA-256 of the plain bytes */
 } trib_object_key;
 
 TRIB_MUST_CHECK trib_status trib_epoch_key(const trib_crypto *crypto, const trib_secret *master,
                                            const char *federation, uint64_t epoch,
-                                           trib_object_key *ret_key);
+                                           trib_epoch_secret *ret_key);
 
 /* Cloud: the object's key and its description under this epoch. */
 TRIB_MUST_CHECK trib_status trib_object_describe(const trib_crypto *crypto,
@@ -41,7 +48,7 @@ TRIB_MUST_CHECK trib_status trib_object_describe(const trib_crypto *crypto,
 
 /* Gateway: checks a description's fields and unwraps the key. */
 TRIB_MUST_CHECK trib_status trib_object_unwrap(const trib_crypto *crypto,
-                                               const trib_object_key *epoch_key,
+                                               const trib_epoch_secret *epoch_key,
                                                const trib_wire_Object *object,
                                                trib_object_key *ret_key);
 
@@ -61,6 +68,6 @@ TRIB_MUST_CHECK trib_status trib_object_open_chunk(const trib_crypto *crypto,
                                                    trib_bytes sealed, uint8_t *ret_object);
 /* The whole, once every chunk is there. */
 TRIB_MUST_CHECK trib_status trib_object_verify(const trib_crypto *crypto,
-                                               const trib_wire_Object *object, trib_bytes plain);
+                                               const trib_object_key *key, trib_bytes plain);
 
 #endif

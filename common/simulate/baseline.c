@@ -8,8 +8,10 @@
 static trib_status train_alone(trib_run *run, trib_model *model, const trib_examples *normalised,
                                const char *name) {
     for (uint32_t round = 1; round <= run->federation->rounds.maximum; round++) {
-        const trib_train_task task = {.seed = run->federation->seed, .gateway = name,
-                                      .round = round, .schedule_round = round - 1};
+        const trib_train_task task = {.seed = run->federation->seed,
+                                      .gateway = name,
+                                      .round = round,
+                                      .schedule_round = round - 1};
         trib_train_result result;
         TRIB_TRY(trib_context(trib_train_local(trib_contributor_trainer(run->contributor),
                                                model->parameters, normalised, &task, &result),

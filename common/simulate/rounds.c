@@ -21,9 +21,9 @@ static trib_status collect_statistics(trib_run *run, trib_buffer *payloads, trib
     for (size_t i = 0; i < run->member_count; i++) {
         trib_contribution contribution;
         const trib_client_data *data = run->members[i].data;
-        TRIB_TRY(trib_context(
-            trib_contribute_statistics(run->contributor, &data->train, &contribution),
-            "statistics of client %s", data->name));
+        TRIB_TRY(
+            trib_context(trib_contribute_statistics(run->contributor, &data->train, &contribution),
+                         "statistics of client %s", data->name));
         payloads[i].ceiling = contribution.payload.size;
         TRIB_TRY(trib_buffer_append(&payloads[i], contribution.payload));
         views[i] = trib_buffer_view(&payloads[i]);

@@ -34,8 +34,8 @@ TRIB_MUST_CHECK trib_status trib_run_round(trib_run *run, trib_simulation_round 
 /* Copies into run->served what gateways would run. */
 void trib_run_serve(trib_run *run);
 
-/* Scores a model on all tests (only: on this one client). Clients that cannot be scored are left out;
- * ret_clients [test_count] and ret_confusion may be NULL. TRIB_E_STATE if none could. */
+/* Scores a model on all tests (only: on this one client). Clients that cannot be scored are left
+ * out; ret_clients [test_count] and ret_confusion may be NULL. TRIB_E_STATE if none could. */
 TRIB_MUST_CHECK trib_status trib_run_score(trib_run *run, const trib_model *model,
                                            const trib_client_data *only, trib_tally *ret_clients,
                                            uint32_t *ret_confusion, trib_tally *ret_tally);

@@ -70,8 +70,8 @@ trib_status trib_client_threshold(const trib_scoring *scoring, const trib_client
     TRIB_SCOPED(trib_free_scoped) float *errors = NULL;
     trib_score score;
     TRIB_TRY(errors_of(scoring, &client->train, &errors, &score));
-    *ret_threshold = trib_quantile(errors, client->train.count,
-                                   scoring->federation->detector.quantile);
+    *ret_threshold =
+        trib_quantile(errors, client->train.count, scoring->federation->detector.quantile);
     return TRIB_SUCCESS;
 }
 
@@ -86,7 +86,8 @@ static trib_status score_network(const trib_scoring *scoring, const trib_example
                                  trib_tally *tally) {
     const trib_federation *federation = scoring->federation;
     uint32_t classes = federation->task == TRIB_TASK_CLASSIFY ? federation->source.class_count : 0;
-    TRIB_SCOPED(trib_free_scoped) uint32_t *confusion =
+    TRIB_SCOPED(trib_free_scoped)
+    uint32_t *confusion =
         classes > 0 ? trib_allocate((size_t)classes * classes, sizeof *confusion) : NULL;
     if (classes > 0 && confusion == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a confusion matrix");
@@ -173,8 +174,10 @@ trib_status trib_score_client(const trib_scoring *scoring, const trib_client_dat
                               trib_tally *ret_tally) {
     const trib_examples *part = trib_scored_part(scoring->federation, client);
     if (part->count == 0) {
-        return TRIB_FAIL(TRIB_E_STATE, "client %s has no examples to score (%llu rows, %llu windows "
-                         "without a label)", client->name, (unsigned long long)client->rows,
+        return TRIB_FAIL(TRIB_E_STATE,
+                         "client %s has no examples to score (%llu rows, %llu windows "
+                         "without a label)",
+                         client->name, (unsigned long long)client->rows,
                          (unsigned long long)client->unlabelled);
     }
     trib_tally tally = {0};

@@ -19,15 +19,16 @@ typedef struct trib_scoring {
     const trib_federation *federation;
     trib_contributor *contributor; /* for its trainer */
     const trib_model *model;
-    uint32_t *confusion;       /* [classes, classes], added to; may be NULL */
-    int32_t *predictions;      /* [scored examples]: class, or 1 for an anomaly; may be NULL */
-    float *scores; /* [scored examples]: error of reconstruction or T2; may be NULL */
+    uint32_t *confusion;  /* [classes, classes], added to; may be NULL */
+    int32_t *predictions; /* [scored examples]: class, or 1 for an anomaly; may be NULL */
+    float *scores;        /* [scored examples]: error of reconstruction or T2; may be NULL */
 } trib_scoring;
 
 /* Anomalies are judged where the client's own training part sets a threshold.
  * TRIB_E_STATE for a client without anything to score, or too little to calibrate on. */
 TRIB_MUST_CHECK trib_status trib_score_client(const trib_scoring *scoring,
-                                              const trib_client_data *client, trib_tally *ret_tally);
+                                              const trib_client_data *client,
+                                              trib_tally *ret_tally);
 
 /* reconstruct: the detector's quantile of the client's training errors.
  * errors   TRIB_E_STATE without training examples */

@@ -46,8 +46,10 @@ static trib_status run_init(const trib_simulation *setup, trib_run *run) {
         }
     }
     if (run->member_count == 0) {
-        return TRIB_FAIL(TRIB_E_STATE, "none of %zu clients has examples to train on: are the "
-                         "label's classes and the window right?", setup->client_count);
+        return TRIB_FAIL(TRIB_E_STATE,
+                         "none of %zu clients has examples to train on: are the "
+                         "label's classes and the window right?",
+                         setup->client_count);
     }
     TRIB_TRY(trib_contributor_create(setup->federation, setup->kernels, &run->contributor));
     TRIB_TRY(trib_course_init(&run->course, setup->crypto, setup->federation));
@@ -59,8 +61,10 @@ trib_status trib_run_score(trib_run *run, const trib_model *model, const trib_cl
                            trib_tally *ret_clients, uint32_t *ret_confusion,
                            trib_tally *ret_tally) {
     const trib_simulation *setup = run->setup;
-    const trib_scoring scoring = {.federation = run->federation, .contributor = run->contributor,
-                                  .model = model, .confusion = ret_confusion};
+    const trib_scoring scoring = {.federation = run->federation,
+                                  .contributor = run->contributor,
+                                  .model = model,
+                                  .confusion = ret_confusion};
     trib_tally sum = {0};
     size_t count = only != NULL ? 1 : setup->test_count;
     for (size_t i = 0; i < count; i++) {
@@ -76,9 +80,9 @@ trib_status trib_run_score(trib_run *run, const trib_model *model, const trib_cl
         }
     }
     *ret_tally = sum;
-    return sum.examples > 0 ? TRIB_SUCCESS
-                            : TRIB_FAIL(TRIB_E_STATE, "nothing could be scored: %s",
-                                        trib_message());
+    return sum.examples > 0
+               ? TRIB_SUCCESS
+               : TRIB_FAIL(TRIB_E_STATE, "nothing could be scored: %s", trib_message());
 }
 
 static trib_status train(trib_run *run, trib_simulation_result *result) {
@@ -116,23 +120,23 @@ static trib_simulation_client *entry_of(trib_simulation_result *result,
 }
 
 static trib_status list_clients(const trib_run *run, trib_simulation_result *result) {
-    result->clients = trib_allocate(run->member_count + run->setup->test_count + 1,
-                                    sizeof *result->clients);
+    result->clients =
+        trib_allocate(run->member_count + run->setup->test_count + 1, sizeof *result->clients);
     if (result->clients == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for results of %zu clients", run->member_count);
     }
     for (size_t i = 0; i < run->member_count; i++) {
         trib_simulation_client *entry = &result->clients[result->client_count++];
-        *entry = (trib_simulation_client){.name = run->members[i].data->name, .trained = true,
+        *entry = (trib_simulation_client){.name = run->members[i].data->name,
+                                          .trained = true,
                                           .examples = run->members[i].data->train.count};
     }
     return TRIB_SUCCESS;
 }
 
 static trib_status test_federated(trib_run *run, trib_simulation_result *result) {
-    size_t classes = run->federation->task == TRIB_TASK_CLASSIFY
-                         ? run->federation->source.class_count
-                         : 0;
+    size_t classes =
+        run->federation->task == TRIB_TASK_CLASSIFY ? run->federation->source.class_count : 0;
     TRIB_SCOPED(trib_free_scoped)
     trib_tally *tallies = trib_allocate(run->setup->test_count, sizeof *tallies);
     if (classes > 0) {
@@ -141,8 +145,8 @@ static trib_status test_federated(trib_run *run, trib_simulation_result *result)
     if (tallies == NULL || (classes > 0 && result->confusion == NULL)) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for results");
     }
-    TRIB_TRY(trib_run_score(run, run->served, NULL, tallies, result->confusion,
-                            &result->federated));
+    TRIB_TRY(
+        trib_run_score(run, run->served, NULL, tallies, result->confusion, &result->federated));
     for (size_t i = 0; i < run->setup->test_count; i++) {
         trib_simulation_client *entry = entry_of(result, run->setup->tests[i]);
         entry->tested = tallies[i].examples > 0;
@@ -159,8 +163,8 @@ static trib_status test_baselines(trib_run *run, trib_simulation_result *result)
     }
     for (size_t i = 0; run->setup->local && i < run->member_count; i++) {
         trib_tally *tally = &result->clients[i].local;
-        TRIB_TRY(trib_context(trib_run_local(run, run->members[i].data, tally),
-                              "client %s alone", run->members[i].data->name));
+        TRIB_TRY(trib_context(trib_run_local(run, run->members[i].data, tally), "client %s alone",
+                              run->members[i].data->name));
         trib_tally_add(&result->local, tally);
     }
     return TRIB_SUCCESS;

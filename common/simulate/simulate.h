@@ -3,8 +3,8 @@
  * cohorts makes the same models, bit for bit.
  *
  * Cohorts are selected by hash as in a deployment, with a salt made from the seed; of more selected
- * than a round expects, those with the smallest hashes count as the first to arrive. Clients without
- * training examples take no part, as a gateway without any would not.
+ * than a round expects, those with the smallest hashes count as the first to arrive. Clients
+ * without training examples take no part, as a gateway without any would not.
  *
  * Tested is what gateways would run, on the `tests`: on their test parts where source.split makes
  * such, else on all of their examples. Anomaly thresholds come from a client's own training part.
@@ -68,13 +68,13 @@ typedef struct trib_simulation_result {
     trib_tally federated;
     trib_tally pooled;
     trib_tally local;    /* sum over the clients' own models */
-    uint32_t *confusion; /* [classes, classes] of the federated model, row: label; NULL unless classes;
-                          * owned */
+    uint32_t *confusion; /* [classes, classes] of the federated model, row: label; NULL unless
+                          * classes; owned */
     trib_model *model;   /* what gateways would run; owned */
 } trib_simulation_result;
 
-/* errors   TRIB_E_STATE when rounds cannot meet their quorum or training diverges, naming client and
- *          round; else as the rooms it uses */
+/* errors   TRIB_E_STATE when rounds cannot meet their quorum or training diverges, naming client
+ * and round; else as the rooms it uses */
 TRIB_MUST_CHECK trib_status trib_simulate(const trib_simulation *simulation,
                                           trib_simulation_result *ret_result);
 void trib_simulation_result_deinit(trib_simulation_result *result);

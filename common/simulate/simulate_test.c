@@ -75,9 +75,13 @@ static void end(blob_fixture *blobs) {
 }
 
 static trib_simulation setup_of(const blob_fixture *blobs) {
-    return (trib_simulation){.federation = blobs->federation, .crypto = trib_crypto_host(),
-                             .kernels = &blobs->kernels, .clients = blobs->clients,
-                             .client_count = CLIENTS, .tests = blobs->tests, .test_count = 1,
+    return (trib_simulation){.federation = blobs->federation,
+                             .crypto = trib_crypto_host(),
+                             .kernels = &blobs->kernels,
+                             .clients = blobs->clients,
+                             .client_count = CLIENTS,
+                             .tests = blobs->tests,
+                             .test_count = 1,
                              .test_every_round = true};
 }
 
@@ -250,8 +254,8 @@ static void thresholds_come_from_each_clients_own_training_part(void **state) {
     (void)state;
     blob_fixture line = {.federation = trib_allocate(1, sizeof(trib_federation)),
                          .kernels = trib_kernels_reference()};
-    assert_true(trib_ok(
-        trib_federation_parse("l.yaml", trib_bytes_text(reconstruct), line.federation)));
+    assert_true(
+        trib_ok(trib_federation_parse("l.yaml", trib_bytes_text(reconstruct), line.federation)));
     assert_true(trib_ok(trib_dataset_create(line.federation, 3, &line.data)));
     for (size_t i = 0; i < 3; i++) {
         (void)snprintf(line.data.clients[i].name, 64, "line-%zu", i);
@@ -276,8 +280,14 @@ static void thresholds_come_from_each_clients_own_training_part(void **state) {
 
 static void rates_are_those_worked_out_by_hand(void **state) {
     (void)state;
-    const trib_tally tally = {.examples = 20, .right = 15, .values = 40, .squares = 160,
-                              .absolutes = 60, .judged = 20, .alarms_true = 6, .alarms_false = 2,
+    const trib_tally tally = {.examples = 20,
+                              .right = 15,
+                              .values = 40,
+                              .squares = 160,
+                              .absolutes = 60,
+                              .judged = 20,
+                              .alarms_true = 6,
+                              .alarms_false = 2,
                               .missed = 3};
     assert_true(trib_tally_accuracy(&tally) == 0.75);
     assert_true(trib_tally_rmse(&tally) == 2);

@@ -9,12 +9,12 @@
 
 typedef struct trib_tally {
     uint64_t examples;
-    double loss; /* sum over examples */
-    uint64_t right;    /* classes */
-    uint64_t values;   /* regression and reconstruction: outputs compared */
-    double squares;    /* sum over values of squared differences */
+    double loss;     /* sum over examples */
+    uint64_t right;  /* classes */
+    uint64_t values; /* regression and reconstruction: outputs compared */
+    double squares;  /* sum over values of squared differences */
     double absolutes;
-    uint64_t judged;   /* anomaly tasks with an anomaly column: examples that were judged */
+    uint64_t judged; /* anomaly tasks with an anomaly column: examples that were judged */
     uint64_t alarms_true;
     uint64_t alarms_false;
     uint64_t missed;

@@ -1,8 +1,8 @@
 /* The chi-squared distribution's quantiles.
  *
- * source   P(a, x) by its series below a + 1 and by Lentz's continued fraction above: Abramowitz and
- *          Stegun 6.5.29 and 6.5.31; the quantile by bisection, whose bracket starts at the mean
- * threads  pure
+ * source   P(a, x) by its series below a + 1 and by Lentz's continued fraction above: Abramowitz
+ * and Stegun 6.5.29 and 6.5.31; the quantile by bisection, whose bracket starts at the mean threads
+ * pure
  */
 #ifndef TRIB_STATISTIC_CHI_SQUARED_H
 #define TRIB_STATISTIC_CHI_SQUARED_H

@@ -51,7 +51,8 @@ static void gather(const trib_examples *examples, size_t first, size_t end, size
 
 /* From examples [0, end). */
 static trib_status scale_by(const trib_federation *federation, const float *spread,
-                            const trib_examples *examples, size_t end, channel_scaling *ret_scaling) {
+                            const trib_examples *examples, size_t end,
+                            channel_scaling *ret_scaling) {
     size_t lag = lag_of(&federation->pipeline);
     TRIB_SCOPED(trib_free_scoped) float *values = trib_allocate(end, sizeof *values);
     if (values == NULL) {
@@ -71,8 +72,8 @@ static trib_status scale_by(const trib_federation *federation, const float *spre
 static void standardise(const channel_scaling *scaling, uint32_t channels, const float *example,
                         double *ret_z) {
     for (uint32_t c = 0; c < channels; c++) {
-        ret_z[c] = ((double)example[VALUES * c + SMOOTHED] - scaling->centre[c]) /
-                   scaling->scale[c];
+        ret_z[c] =
+            ((double)example[VALUES * c + SMOOTHED] - scaling->centre[c]) / scaling->scale[c];
     }
 }
 
@@ -106,7 +107,8 @@ trib_status trib_hotelling_moment(const trib_federation *federation, const float
 }
 
 /* The inverse of the model's moment. A channel that never moved in the whole fleet has a row of
- * zeros; a millionth of the mean of the diagonal keeps the matrix invertible and shows nowhere else. */
+ * zeros; a millionth of the mean of the diagonal keeps the matrix invertible and shows nowhere
+ * else. */
 static trib_status invert_moment(const trib_model *model, uint32_t channels, double *ret_inverse) {
     const float *from = model->parameters;
     double trace = 0;

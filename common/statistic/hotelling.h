@@ -12,8 +12,8 @@
  *     alarm    with centre and scale from all its normal examples, when z' M^-1 z is above the
  *              chi-squared quantile of `significance`.
  *
- * floor = detector.scale_floor times the fleet's geometric mean of deviations (the model's spread of
- * `last`), for sensors that hardly move: their MAD is 0.
+ * floor = detector.scale_floor times the fleet's geometric mean of deviations (the model's spread
+ * of `last`), for sensors that hardly move: their MAD is 0.
  *
  * threads  a detector is read-only once made
  */

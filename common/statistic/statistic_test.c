@@ -17,9 +17,10 @@
 static void chi_squared_quantiles_are_those_of_the_tables(void **state) {
     (void)state;
     static const double known[][3] = {
-        {0.95, 1, 3.841458820694124}, {0.999, 8, 26.12448155837614}, {0.5, 2, 1.3862943611198906},
-        {0.99, 30, 50.89218131151707}, {0.01, 3, 0.11483180189911707},
-        {0.9999999, 64, 141.03861693680614}, {0.999, 2080, 2285.0265009117315},
+        {0.95, 1, 3.841458820694124},      {0.999, 8, 26.12448155837614},
+        {0.5, 2, 1.3862943611198906},      {0.99, 30, 50.89218131151707},
+        {0.01, 3, 0.11483180189911707},    {0.9999999, 64, 141.03861693680614},
+        {0.999, 2080, 2285.0265009117315},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         double x = trib_chi_squared_quantile(known[i][0], known[i][1]);
@@ -60,7 +61,8 @@ static void an_inverse_times_its_matrix_is_one(void **state) {
 
 static void a_matrix_that_is_not_positive_is_refused(void **state) {
     (void)state;
-    double singular[] = {1, 2, 2, 4}, negative[] = {-1}, broken[] = {1, (double)NAN, (double)NAN, 1};
+    double singular[] = {1, 2, 2, 4}, negative[] = {-1},
+           broken[] = {1, (double)NAN, (double)NAN, 1};
     assert_int_equal(trib_cholesky_invert(singular, 2).code, TRIB_E_ARGUMENT);
     assert_int_equal(trib_cholesky_invert(negative, 1).code, TRIB_E_ARGUMENT);
     assert_int_equal(trib_cholesky_invert(broken, 2).code, TRIB_E_ARGUMENT);
@@ -96,10 +98,10 @@ typedef struct drift_fixture {
 /* Channel a drifts slowly up and down, b is noise and always 3 above twice a's drift. */
 static void begin(drift_fixture *fixture, size_t rows, uint64_t seed) {
     fixture->federation = trib_allocate(1, sizeof(trib_federation));
-    assert_true(trib_ok(
-        trib_federation_parse("s.yaml", trib_bytes_text(document), fixture->federation)));
-    trib_model_plan plan = {.output = TRIB_OUTPUT_RECONSTRUCTION, .input_count = 4,
-                            .output_count = 4};
+    assert_true(
+        trib_ok(trib_federation_parse("s.yaml", trib_bytes_text(document), fixture->federation)));
+    trib_model_plan plan = {
+        .output = TRIB_OUTPUT_RECONSTRUCTION, .input_count = 4, .output_count = 4};
     trib_examples_init(&fixture->examples, &plan, rows);
     trib_random random;
     trib_random_init(&random, seed, "", 0, TRIB_PURPOSE_TEST);
@@ -131,8 +133,8 @@ static void a_moment_is_that_of_its_definition(void **state) {
     begin(&fixture, 200, 1);
     const float spread[4] = {1, 1, 1, 1};
     float moment[3];
-    assert_true(trib_ok(
-        trib_hotelling_moment(fixture.federation, spread, &fixture.examples, moment)));
+    assert_true(
+        trib_ok(trib_hotelling_moment(fixture.federation, spread, &fixture.examples, moment)));
     /* 191 examples, example e ends with row e + 9; halves are rows 0-99 and 100-199 */
     double centre[2], scale[2], sums[3] = {0, 0, 0};
     for (size_t c = 0; c < 2; c++) {
@@ -173,8 +175,8 @@ static void the_floor_holds_for_a_sensor_that_never_moves(void **state) {
     fixture.examples.inputs[180 * 4] = 8; /* one step of 1 in the second half of 91 */
     const float spread[4] = {1, 5, 1, 1};
     float moment[3];
-    assert_true(trib_ok(
-        trib_hotelling_moment(fixture.federation, spread, &fixture.examples, moment)));
+    assert_true(
+        trib_ok(trib_hotelling_moment(fixture.federation, spread, &fixture.examples, moment)));
     assert_true(fabs((double)moment[0] - 4.0 / 91) < 1e-6); /* scale 0.1 * 5 */
     end(&fixture);
 }
@@ -222,8 +224,8 @@ static void too_few_examples_are_refused(void **state) {
         TRIB_E_STATE);
     assert_true(moment[0] == 5);
     fixture.examples.count = 42;
-    assert_true(trib_ok(
-        trib_hotelling_moment(fixture.federation, spread, &fixture.examples, moment)));
+    assert_true(
+        trib_ok(trib_hotelling_moment(fixture.federation, spread, &fixture.examples, moment)));
     end(&fixture);
 }
 

@@ -87,7 +87,8 @@ static trib_status read_speed(trib_value map, double *speed) {
     char *end = NULL;
     double number = text != NULL ? strtod(text, &end) : 0;
     if (text == NULL || end == text || *end != '\0' || !(number >= 0.001 && number <= 1e6)) {
-        return trib_value_refuse(value, "expected max, or a number from 0.001 to 1000000, found '%s'",
+        return trib_value_refuse(value,
+                                 "expected max, or a number from 0.001 to 1000000, found '%s'",
                                  text != NULL ? text : "a list or map");
     }
     *speed = number;

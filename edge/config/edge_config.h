@@ -1,5 +1,6 @@
-/* The agent's own file (tributary-edge --config FILE): where it runs, what it trusts, where its rows
- * come from. What is learned is the federation's business. docs/edge-config.md is the reference.
+/* The agent's own file (tributary-edge --config FILE): where it runs, what it trusts, where its
+ * rows come from. What is learned is the federation's business. docs/edge-config.md is the
+ * reference.
  *
  * Paths that are not absolute are below the config file's folder.
  *
@@ -57,8 +58,8 @@ typedef struct edge_config {
     uint32_t trust_count;
     char trust[EDGE_MAX_TRUSTED][EDGE_PATH_SIZE]; /* the cloud's public signing keys, PEM files */
     edge_source_config source;
-    uint32_t store_limit_mb; /* 64 */
-    bool predictions_publish; /* false */
+    uint32_t store_limit_mb;    /* 64 */
+    bool predictions_publish;   /* false */
     uint32_t predictions_every; /* publish each Nth; 1 */
     edge_log_format log_format; /* text */
     edge_log_level log_level;   /* info */

@@ -56,16 +56,17 @@ static void relative_paths_are_below_the_files_folder(void **state) {
     assert_int_equal(config.trust_count, 1);
     assert_string_equal(config.trust[0], "/etc/tributary/cloud.pem");
     assert_string_equal(config.source.path, "/etc/tributary/data/x");
-    assert_true(trib_ok(edge_config_parse("edge.yaml", trib_bytes_text(CORE "source: {kind: stdin}"),
-                                          &config)));
+    assert_true(trib_ok(
+        edge_config_parse("edge.yaml", trib_bytes_text(CORE "source: {kind: stdin}"), &config)));
     assert_string_equal(config.state, "state");
 }
 
 static void everything_can_be_said(void **state) {
     (void)state;
-    assert_true(trib_ok(parse(CORE "source: {kind: replay, path: x, format: jsonl, speed: max, "
-                                   "loop: true}\nstore: {limit_mb: 7}\npredictions: {publish: true, "
-                                   "every: 10}\nlog: {format: json, level: error}\n")));
+    assert_true(
+        trib_ok(parse(CORE "source: {kind: replay, path: x, format: jsonl, speed: max, "
+                           "loop: true}\nstore: {limit_mb: 7}\npredictions: {publish: true, "
+                           "every: 10}\nlog: {format: json, level: error}\n")));
     assert_true(config.source.speed == 0);
     assert_true(config.source.loop);
     assert_int_equal(config.source.format, EDGE_FORMAT_JSONL);

@@ -119,9 +119,10 @@ static double reconstruction_error(const edge_judge *judge) {
     return (double)(float)(sum / count);
 }
 
-bool edge_judge_window(edge_judge *judge, const trib_window *window, edge_prediction *ret_prediction) {
-    edge_prediction prediction = {.time_us = window->end_us, .label = -1,
-                                  .release = judge->release};
+bool edge_judge_window(edge_judge *judge, const trib_window *window,
+                       edge_prediction *ret_prediction) {
+    edge_prediction prediction = {
+        .time_us = window->end_us, .label = -1, .release = judge->release};
     if (judge->model == NULL) {
         return false;
     }

@@ -31,6 +31,7 @@ void edge_judge_destroy_scoped(edge_judge **judge);
 void edge_judge_drop(void *judge);
 
 /* False when this judge has nothing to say. */
-bool edge_judge_window(edge_judge *judge, const trib_window *window, edge_prediction *ret_prediction);
+bool edge_judge_window(edge_judge *judge, const trib_window *window,
+                       edge_prediction *ret_prediction);
 
 #endif

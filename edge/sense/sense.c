@@ -63,8 +63,10 @@ static void take_model(edge_sense *sense) {
     uint64_t release = judge->model != NULL ? judge->release : 0;
     atomic_store(&sense->seen.release, release);
     edge_event_say(&sense->plan.events,
-                   (edge_event){.kind = EDGE_EVENT_MODEL_SET, .level = EDGE_EVENT_INFO,
-                                .room = "sense", .count = release},
+                   (edge_event){.kind = EDGE_EVENT_MODEL_SET,
+                                .level = EDGE_EVENT_INFO,
+                                .room = "sense",
+                                .count = release},
                    release != 0 ? "release %llu judges" : "no model judges (%llu)",
                    (unsigned long long)release);
 }
@@ -101,8 +103,8 @@ static void run_pipeline(edge_sense *sense, const edge_batch *batch) {
     }
     for (uint32_t i = 0; i < batch->count; i++) {
         const trib_source_row *row = &batch->rows[i].row;
-        note(sense, trib_pipeline_push(sense->pipeline, row->time_us, row->values, row->label,
-                                       &sink));
+        note(sense,
+             trib_pipeline_push(sense->pipeline, row->time_us, row->values, row->label, &sink));
     }
     if (batch->ends) {
         note(sense, trib_pipeline_finish(sense->pipeline, &sink));

@@ -29,15 +29,15 @@ typedef struct edge_sense_plan {
 } edge_sense_plan;
 
 typedef struct edge_sense_counts {
-    uint64_t rows;        /* taken */
-    uint64_t unstored;    /* rows that the store refused */
+    uint64_t rows;     /* taken */
+    uint64_t unstored; /* rows that the store refused */
     uint64_t windows;
     uint64_t predictions;
     uint64_t anomalies;
-    uint64_t gaps;   /* see trib_pipeline_counts */
+    uint64_t gaps; /* see trib_pipeline_counts */
     uint64_t late;
     uint64_t sparse;
-    int64_t time_us; /* of the newest row */
+    int64_t time_us;  /* of the newest row */
     uint64_t release; /* of the model in use; 0: none */
     edge_store_range stored;
 } edge_sense_counts;

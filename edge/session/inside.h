@@ -9,7 +9,6 @@
 /* An object being put together; one may serve a round and a release at once. */
 typedef struct edge_fetch {
     bool active;
-    bool for_round, for_release;
     trib_wire_Object object;
     trib_object_key key;
     uint8_t *bytes;   /* [object.size], owned */

@@ -47,13 +47,10 @@ void edge_session_refetch(edge_session *session, edge_actions *actions) {
     }
 }
 
-static trib_status begin(edge_session *session, const trib_wire_Object *object, edge_fetch *fetch) {
-    trib_object_key epoch_key;
-    memcpy(epoch_key.bytes, session->state.epoch_key.bytes, sizeof epoch_key.bytes);
-    trib_status status = trib_object_unwrap(session->crypto, &epoch_key, object, &fetch->key);
-    trib_wipe(&epoch_key, sizeof epoch_key);
-    TRIB_TRY(status);
+static trib_status begin(const trib_wire_Object *object, const trib_object_key *key,
+                         edge_fetch *fetch) {
     fetch->object = *object;
+    fetch->key = *key;
     fetch->missing = trib_object_chunk_count(object);
     fetch->bytes = trib_allocate((size_t)object->size, 1);
     fetch->have = trib_allocate(fetch->missing, 1);
@@ -75,45 +72,56 @@ static edge_fetch *find(edge_session *session, const uint8_t *id) {
     return NULL;
 }
 
+/* A newer epoch than our welcome's: its welcome was lost. Join anew to hear it. */
+static void catch_up(edge_session *session, uint64_t epoch, edge_actions *actions) {
+    if (epoch > session->state.epoch && session->state.welcomed) {
+        edge_say(actions, false, "a new epoch of keys: joining again");
+        session->state.welcomed = false;
+        trib_free(session->join);
+        session->join = NULL;
+        edge_session_join(session, actions);
+    }
+}
+
 bool edge_session_fetch(edge_session *session, const trib_wire_Object *object, bool for_round,
                         trib_bytes *ret_file, edge_actions *actions) {
-    if (object->digest.size == TRIB_HASH_BYTES && session->base_file != NULL &&
-        memcmp(object->digest.bytes, session->base_digest, TRIB_HASH_BYTES) == 0) {
+    edge_fetch *fetch = object->id.size == 16 ? find(session, object->id.bytes) : NULL;
+    if (fetch != NULL) {
+        return false; /* its chunks have been asked for */
+    }
+    if (object->epoch != session->state.epoch) {
+        catch_up(session, object->epoch, actions);
+        return false;
+    }
+    trib_epoch_secret epoch_key;
+    trib_object_key key;
+    memcpy(epoch_key.bytes, session->state.epoch_key.bytes, sizeof epoch_key.bytes);
+    trib_status status = trib_object_unwrap(session->crypto, &epoch_key, object, &key);
+    trib_wipe(&epoch_key, sizeof epoch_key);
+    if (trib_ok(status) && session->base_file != NULL &&
+        memcmp(key.digest, session->base_digest, TRIB_HASH_BYTES) == 0) {
         *ret_file = trib_bytes_of(session->base_file, session->base_size);
         return true;
     }
-    if (object->epoch != session->state.epoch) {
-        if (object->epoch > session->state.epoch && session->state.welcomed) {
-            /* A newer epoch than our welcome's: its welcome was lost. Join anew to hear it. */
-            edge_say(actions, false, "a new epoch of keys: joining again");
-            session->state.welcomed = false;
-            trib_free(session->join);
-            session->join = NULL;
-            edge_session_join(session, actions);
-        }
+    fetch = &session->fetches[for_round ? 0 : 1];
+    drop(fetch); /* what was wanted there is superseded */
+    if (trib_ok(status)) {
+        status = begin(object, &key, fetch);
+    }
+    trib_wipe(&key, sizeof key);
+    if (!trib_ok(status)) {
+        session->counts.refused_objects++;
+        edge_say(actions, true, "object refused: %s", trib_message());
+        drop(fetch);
         return false;
     }
-    edge_fetch *fetch = find(session, object->id.bytes);
-    if (fetch == NULL) {
-        fetch = &session->fetches[for_round ? 0 : 1];
-        drop(fetch); /* what was wanted there is superseded */
-        trib_status status = begin(session, object, fetch);
-        if (!trib_ok(status)) {
-            session->counts.refused_objects++;
-            edge_say(actions, true, "object refused: %s", trib_message());
-            drop(fetch);
-            return false;
-        }
-        ask(session, fetch, 0, actions);
-    }
-    fetch->for_round = fetch->for_round || for_round;
-    fetch->for_release = fetch->for_release || !for_round;
+    ask(session, fetch, 0, actions);
     return false;
 }
 
 static void finish(edge_session *session, edge_fetch *fetch, edge_actions *actions) {
     trib_bytes whole = trib_bytes_of(fetch->bytes, (size_t)fetch->object.size);
-    if (!trib_ok(trib_object_verify(session->crypto, &fetch->object, whole))) {
+    if (!trib_ok(trib_object_verify(session->crypto, &fetch->key, whole))) {
         session->counts.refused_objects++;
         edge_say(actions, true, "object refused: %s", trib_message());
         drop(fetch);
@@ -122,7 +130,7 @@ static void finish(edge_session *session, edge_fetch *fetch, edge_actions *actio
     trib_free(session->base_file);
     session->base_file = fetch->bytes;
     session->base_size = whole.size;
-    memcpy(session->base_digest, fetch->object.digest.bytes, TRIB_HASH_BYTES);
+    memcpy(session->base_digest, fetch->key.digest, TRIB_HASH_BYTES);
     fetch->bytes = NULL;
     drop(fetch);
     edge_session_resume(session, actions);

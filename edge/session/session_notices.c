@@ -157,7 +157,7 @@ static void start_training(edge_session *session, trib_bytes base, edge_actions 
         .statistics = round->kind == trib_wire_RoundKind_ROUND_KIND_STATISTICS,
         .max_weight = round->max_weight, .clip_norm = round->clip_norm};
     if (!task.statistics) {
-        memcpy(task.base_digest, round->base.digest.bytes, TRIB_HASH_BYTES);
+        memcpy(task.base_digest, session->base_digest, TRIB_HASH_BYTES);
     }
     session->round_wanted = false;
     session->state.trained_round = round->round;

@@ -27,8 +27,8 @@ static trib_status add_name(edge_files *files, const char *name) {
         strlen(files->folder) + strlen(name) >= EDGE_PATH_SIZE) {
         return TRIB_FAIL(TRIB_E_LIMIT, "the path %s%s is too long", files->folder, name);
     }
-    char **names = trib_resize(files->names, files->count * sizeof *names,
-                               (files->count + 1) * sizeof *names);
+    char **names =
+        trib_resize(files->names, files->count * sizeof *names, (files->count + 1) * sizeof *names);
     char *copy = trib_duplicate_text(name);
     if (names != NULL) {
         files->names = names;
@@ -60,15 +60,18 @@ static trib_status list_folder(edge_files *files, const trib_source_spec *spec) 
     trib_status status = TRIB_SUCCESS;
     for (struct dirent *entry; trib_ok(status) && (entry = readdir(folder)) != NULL;) {
         const char *name = entry->d_name;
-        if (name[0] != '.' && trib_glob_matches(spec->files, name) && is_file(files->folder, name)) {
+        if (name[0] != '.' && trib_glob_matches(spec->files, name) &&
+            is_file(files->folder, name)) {
             status = add_name(files, name);
         }
     }
     (void)closedir(folder);
     TRIB_TRY(status);
     if (files->count == 0) {
-        return TRIB_FAIL(TRIB_E_NOT_FOUND, "%s has no file that matches '%s', which the "
-                         "federation's source.files asks for", files->folder, spec->files);
+        return TRIB_FAIL(TRIB_E_NOT_FOUND,
+                         "%s has no file that matches '%s', which the "
+                         "federation's source.files asks for",
+                         files->folder, spec->files);
     }
     qsort(files->names, files->count, sizeof *files->names, by_bytes);
     return TRIB_SUCCESS;

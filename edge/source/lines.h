@@ -32,8 +32,8 @@ typedef struct edge_lines {
 } edge_lines;
 
 void edge_lines_init(edge_lines *lines, int input, int wake);
-/* timeout_ms: -1 waits for ever. The line, valid until the next call, ends in its line break, but for
- * the last one of all and cut ones. */
+/* timeout_ms: -1 waits for ever. The line, valid until the next call, ends in its line break, but
+ * for the last one of all and cut ones. */
 edge_line edge_lines_next(edge_lines *lines, int timeout_ms, trib_bytes *ret_line);
 /* Waits for the descriptor (-1: only for the wake pipe). */
 edge_line edge_lines_wait(int input, int wake, int timeout_ms);

@@ -4,18 +4,19 @@
 
 void edge_recording_reader_init(edge_recording_reader *reader, const edge_source_plan *plan,
                                 const char *name, bool live, bool silent) {
-    *reader = (edge_recording_reader){.plan = plan, .name = name, .silent = silent, .live = live,
-                                      .split_row = UINT64_MAX};
+    *reader = (edge_recording_reader){
+        .plan = plan, .name = name, .silent = silent, .live = live, .split_row = UINT64_MAX};
     trib_row_parser_init(&reader->parser, plan->spec, name, false);
 }
 
 static void say(const edge_recording_reader *reader, edge_event_kind kind, edge_event_level level,
                 const char *text) {
     if (!reader->silent) {
-        edge_event_say(&reader->plan->events,
-                       (edge_event){.kind = kind, .level = level, .room = "source",
-                                    .count = reader->parser.lines},
-                       "%s", text);
+        edge_event_say(
+            &reader->plan->events,
+            (edge_event){
+                .kind = kind, .level = level, .room = "source", .count = reader->parser.lines},
+            "%s", text);
     }
 }
 

@@ -11,13 +11,13 @@ enum { EDGE_SAID_LINES = 5 }; /* malformed lines of a recording that are said */
 
 typedef struct edge_recording_reader {
     const edge_source_plan *plan;
-    const char *name;    /* for people: a path, "standard input" */
-    bool silent;         /* only counts */
+    const char *name; /* for people: a path, "standard input" */
+    bool silent;      /* only counts */
     bool live;
-    bool hopeless;       /* its header lacks channels */
-    uint64_t split_row;  /* rows before it train */
-    uint64_t refused;    /* lines */
-    int64_t offset_us;   /* live without a time column: the wall clock at the first row */
+    bool hopeless;      /* its header lacks channels */
+    uint64_t split_row; /* rows before it train */
+    uint64_t refused;   /* lines */
+    int64_t offset_us;  /* live without a time column: the wall clock at the first row */
     trib_row_parser parser;
 } edge_recording_reader;
 

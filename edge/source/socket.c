@@ -12,10 +12,10 @@
 
 static trib_status failed(const edge_source_config *config, const char *what) {
     const char *reason = strerror(errno);
-    return config->port != 0 ? TRIB_FAIL(TRIB_E_IO, "source.path: 127.0.0.1:%u: %s: %s",
-                                         (unsigned)config->port, what, reason)
-                             : TRIB_FAIL(TRIB_E_IO, "source.path: %s: %s: %s", config->path, what,
-                                         reason);
+    return config->port != 0
+               ? TRIB_FAIL(TRIB_E_IO, "source.path: 127.0.0.1:%u: %s: %s", (unsigned)config->port,
+                           what, reason)
+               : TRIB_FAIL(TRIB_E_IO, "source.path: %s: %s: %s", config->path, what, reason);
 }
 
 static int plain_socket(int family) {

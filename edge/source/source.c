@@ -32,9 +32,9 @@ struct edge_source {
     pthread_t thread;
 
     /* the thread's */
-    edge_batch *batch;  /* being filled; NULL between */
-    uint64_t due_ms;    /* when it is to be pushed */
-    bool owes_start;    /* the batch with a recording's start was dropped */
+    edge_batch *batch; /* being filled; NULL between */
+    uint64_t due_ms;   /* when it is to be pushed */
+    bool owes_start;   /* the batch with a recording's start was dropped */
     bool dropping;
     edge_lines lines;
 
@@ -423,9 +423,8 @@ trib_status edge_source_create(const edge_source_plan *plan, edge_source **ret_s
 
 trib_status edge_source_skip(edge_source *source, const char *recording, uint64_t rows) {
     TRIB_ASSERT(!source->started);
-    stored_file *stored =
-        trib_resize(source->stored, source->stored_count * sizeof *stored,
-                    (source->stored_count + 1) * sizeof *stored);
+    stored_file *stored = trib_resize(source->stored, source->stored_count * sizeof *stored,
+                                      (source->stored_count + 1) * sizeof *stored);
     if (stored == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a list of files");
     }

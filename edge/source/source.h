@@ -1,19 +1,19 @@
 /* Rows from where they come from, in batches: one thread that reads lines and pushes.
  *
  * A batch is pushed when it is full (EDGE_BATCH_ROWS), 50 ms after its first row, and at the end of
- * a recording. A replay waits for room in the queue; a stream does not: a batch that finds the queue
- * full is dropped and counted. Malformed lines are skipped and counted, and the first few of each
- * recording are said.
+ * a recording. A replay waits for room in the queue; a stream does not: a batch that finds the
+ * queue full is dropped and counted. Malformed lines are skipped and counted, and the first few of
+ * each recording are said.
  *
  *     replay   a file, or the files of a folder that match source.files of the federation, in the
- *              order of their names' bytes; each is a recording. Paced by its timestamps times speed
- *     stdin    one recording
- *     socket   each connection is a recording; a second client waits until the first is gone
+ *              order of their names' bytes; each is a recording. Paced by its timestamps times
+ * speed stdin    one recording socket   each connection is a recording; a second client waits until
+ * the first is gone
  *
  * Without a time column a stream's rows are stamped from the wall clock at its first row, rate_hz
- * apart; a replayed file's from 0. A stream (or file) whose header lacks labels or targets is read for
- * predictions alone. Which rows train: of a replayed file the leading ones, as source.split says;
- * of a stream all.
+ * apart; a replayed file's from 0. A stream (or file) whose header lacks labels or targets is read
+ * for predictions alone. Which rows train: of a replayed file the leading ones, as source.split
+ * says; of a stream all.
  *
  * limits   TRIB_LINE_MAX_BYTES a line, EDGE_SOURCE_MAX_FILES files
  * errors   starting: TRIB_E_NOT_FOUND, TRIB_E_IO, naming path or port; afterwards as events
@@ -53,8 +53,8 @@ typedef struct edge_source_counts {
  * listens on is replaced). */
 TRIB_MUST_CHECK trib_status edge_source_create(const edge_source_plan *plan,
                                                edge_source **ret_source);
-/* Before start: this many rows of that recording are in the store already, so a replay goes on after
- * them. Ignored for streams and loops. */
+/* Before start: this many rows of that recording are in the store already, so a replay goes on
+ * after them. Ignored for streams and loops. */
 TRIB_MUST_CHECK trib_status edge_source_skip(edge_source *source, const char *recording,
                                              uint64_t rows);
 TRIB_MUST_CHECK trib_status edge_source_start(edge_source *source);

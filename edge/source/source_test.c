@@ -47,9 +47,15 @@ static int set_up(void **state) {
     }
     config = (edge_source_config){.kind = EDGE_SOURCE_REPLAY};
     (void)snprintf(config.path, sizeof config.path, "%s", folder);
-    spec = (trib_source_spec){.files = "*.csv", .delimiter = ',', .rate_hz = 100,
-                              .time_unit = TRIB_TIME_MS, .time_column = "t", .channel_count = 2,
-                              .channels = {"x", "y"}, .label_column = "label", .class_count = 2,
+    spec = (trib_source_spec){.files = "*.csv",
+                              .delimiter = ',',
+                              .rate_hz = 100,
+                              .time_unit = TRIB_TIME_MS,
+                              .time_column = "t",
+                              .channel_count = 2,
+                              .channels = {"x", "y"},
+                              .label_column = "label",
+                              .class_count = 2,
                               .classes = {"calm", "busy"}};
     for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
         atomic_store(&said[i], 0);
@@ -86,7 +92,8 @@ static void write_rows(const char *name, unsigned rows, unsigned step_ms) {
     assert_non_null(file);
     (void)fprintf(file, "t,x,y,label\n");
     for (unsigned i = 0; i < rows; i++) {
-        (void)fprintf(file, "%u,%u,%g,%s\n", i * step_ms, i, -0.5 * i, i % 2 == 0 ? "calm" : "busy");
+        (void)fprintf(file, "%u,%u,%g,%s\n", i * step_ms, i, -0.5 * i,
+                      i % 2 == 0 ? "calm" : "busy");
     }
     assert_int_equal(fclose(file), 0);
 }
@@ -416,7 +423,8 @@ static void json_lines_come_over_a_local_port(void **state) {
     config.format = EDGE_FORMAT_JSONL;
     config.port = free_port();
     edge_source *source = start();
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(config.port),
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(config.port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int handle = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(handle, (struct sockaddr *)&address, sizeof address), 0);
@@ -468,7 +476,7 @@ static void standard_input_is_one_recording(void **state) {
     taken all = take_until_ends(1);
     assert_int_equal(all.rows, 2);
     assert_true(all.last.row.time_us - all.first.row.time_us == 10000); /* 100 Hz */
-    assert_true(all.first.row.time_us > 1500000000000000); /* from the wall clock */
+    assert_true(all.first.row.time_us > 1500000000000000);              /* from the wall clock */
     wait_for(EDGE_EVENT_SOURCE_FINISHED);
     edge_source_destroy(source);
     assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);

@@ -13,8 +13,8 @@ static size_t row_bytes(edge_block_shape shape, uint32_t time_bytes) {
 static uint32_t time_bytes_of(const edge_row *rows, size_t count) {
     for (size_t i = 0; i < count; i++) {
         int64_t after;
-        if (__builtin_sub_overflow(rows[i].row.time_us, rows[0].row.time_us, &after) ||
-            after < 0 || after > UINT32_MAX) {
+        if (__builtin_sub_overflow(rows[i].row.time_us, rows[0].row.time_us, &after) || after < 0 ||
+            after > UINT32_MAX) {
             return 8;
         }
     }
@@ -75,7 +75,9 @@ trib_status edge_block_open(edge_block_shape shape, trib_bytes bytes, edge_block
                          bytes.size);
     }
     const uint8_t *at = bytes.data;
-    edge_block block = {.shape = shape, .count = trib_load_u32(at + 4), .time_bytes = at[1],
+    edge_block block = {.shape = shape,
+                        .count = trib_load_u32(at + 4),
+                        .time_bytes = at[1],
                         .base_us = (int64_t)trib_load_u64(at + 8)};
     bool fits = at[0] == VERSION && (at[1] == 4 || at[1] == 8) && at[2] == shape.channels &&
                 at[3] == shape.targets && block.count > 0 &&
@@ -84,8 +86,8 @@ trib_status edge_block_open(edge_block_shape shape, trib_bytes bytes, edge_block
     if (!fits) {
         return TRIB_FAIL(TRIB_E_CORRUPT,
                          "a block of stored rows has version %u, %u channels and %u targets, not "
-                         "%d, %u and %u", at[0], at[2], at[3], VERSION, shape.channels,
-                         shape.targets);
+                         "%d, %u and %u",
+                         at[0], at[2], at[3], VERSION, shape.channels, shape.targets);
     }
     block.times = at + HEADER_BYTES;
     block.labels = block.times + (size_t)block.count * block.time_bytes;

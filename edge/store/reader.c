@@ -41,7 +41,7 @@ typedef struct reading {
     uint64_t last;
     trib_status (*each)(void *context, const edge_stored_row *row);
     void *context;
-    uint64_t next_row;  /* 0: the next row starts */
+    uint64_t next_row; /* 0: the next row starts */
     int64_t recording;
     edge_store_read done;
 } reading;

@@ -37,8 +37,8 @@ static uint64_t number_after_loss(const edge_store *store) {
 
 static trib_status set_integer(trib_database *database, const char *key, int64_t value) {
     trib_statement *statement;
-    TRIB_TRY(trib_database_prepare(database, "INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
-                                   &statement));
+    TRIB_TRY(
+        trib_database_prepare(database, "INSERT OR REPLACE INTO meta VALUES (?1, ?2)", &statement));
     trib_bind_text(statement, 1, key);
     trib_bind_integer(statement, 2, value);
     return trib_statement_finish(statement);
@@ -67,8 +67,8 @@ static trib_status stored_columns(trib_database *database, trib_buffer *text) {
     TRIB_TRY(trib_database_prepare(database, "SELECT value FROM meta WHERE key = 'columns'",
                                    &statement));
     TRIB_TRY(trib_statement_step(statement, &row));
-    trib_status status = row ? trib_buffer_append(text, trib_column_bytes(statement, 0))
-                             : TRIB_SUCCESS;
+    trib_status status =
+        row ? trib_buffer_append(text, trib_column_bytes(statement, 0)) : TRIB_SUCCESS;
     trib_statement_reset(statement);
     return status;
 }
@@ -91,7 +91,8 @@ static trib_status match_columns(edge_store *store) {
         return TRIB_SUCCESS;
     }
     TRIB_TRY(trib_database_begin(store->database));
-    trib_status status = trib_database_run(store->database, "DELETE FROM blocks; DELETE FROM files");
+    trib_status status =
+        trib_database_run(store->database, "DELETE FROM blocks; DELETE FROM files");
     if (trib_ok(status)) {
         status = keep_columns(store->database, trib_buffer_view(&now));
     }
@@ -103,11 +104,11 @@ static trib_status match_columns(edge_store *store) {
         return status;
     }
     if (before.size > 0) {
-        edge_event_say(&store->events,
-                       (edge_event){.kind = EDGE_EVENT_STORE_CLEARED, .level = EDGE_EVENT_WARN,
-                                    .room = "store"},
-                       "%s: its rows had other columns than the federation has now; cleared",
-                       store->path);
+        edge_event_say(
+            &store->events,
+            (edge_event){
+                .kind = EDGE_EVENT_STORE_CLEARED, .level = EDGE_EVENT_WARN, .room = "store"},
+            "%s: its rows had other columns than the federation has now; cleared", store->path);
     }
     return TRIB_SUCCESS;
 }
@@ -161,7 +162,8 @@ static trib_status begin_anew(edge_store *store, const char *why) {
                          store->path, name);
     }
     edge_event_say(&store->events,
-                   (edge_event){.kind = EDGE_EVENT_STORE_SET_ASIDE, .level = EDGE_EVENT_ERROR,
+                   (edge_event){.kind = EDGE_EVENT_STORE_SET_ASIDE,
+                                .level = EDGE_EVENT_ERROR,
                                 .room = "store"},
                    "set aside as %s, begun anew: %s", name, why);
     (void)snprintf(name, sizeof name, "%s-wal", store->path);
@@ -258,8 +260,8 @@ static trib_status keep_position(edge_store *store) {
     if (store->gathered.position == 0) {
         return TRIB_SUCCESS;
     }
-    TRIB_TRY(trib_database_prepare(store->database, "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3)",
-                                   &statement));
+    TRIB_TRY(trib_database_prepare(store->database,
+                                   "INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3)", &statement));
     trib_bind_text(statement, 1, store->name);
     trib_bind_integer(statement, 2, (int64_t)store->gathered.position);
     trib_bind_integer(statement, 3, store->recording);
@@ -273,7 +275,8 @@ static trib_status make_room(edge_store *store, edge_store_range *range) {
         bool row;
         TRIB_TRY(trib_database_prepare(store->database,
                                        "SELECT first_row, last_row, train_rows, length(rows)"
-                                       " FROM blocks ORDER BY first_row LIMIT 1", &statement));
+                                       " FROM blocks ORDER BY first_row LIMIT 1",
+                                       &statement));
         TRIB_TRY(trib_statement_step(statement, &row));
         uint64_t first = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
         uint64_t last = row ? (uint64_t)trib_column_integer(statement, 1) : 0;
@@ -335,8 +338,10 @@ static trib_status give_up(edge_store *store, trib_status failure) {
     char why[256];
     (void)snprintf(why, sizeof why, "%s", trib_message());
     edge_event_say(&store->events,
-                   (edge_event){.kind = EDGE_EVENT_STORE_FAILED, .level = EDGE_EVENT_ERROR,
-                                .room = "store", .count = store->gathered.count},
+                   (edge_event){.kind = EDGE_EVENT_STORE_FAILED,
+                                .level = EDGE_EVENT_ERROR,
+                                .room = "store",
+                                .count = store->gathered.count},
                    "%u rows are lost: %s", store->gathered.count, why);
     store->gathered.count = 0;
     store->broken = true;

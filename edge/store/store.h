@@ -51,11 +51,9 @@ void edge_store_close(edge_store *store);
 void edge_store_close_scoped(edge_store **store);
 
 /* How far replayed files were read: rows of each. For edge_source_skip. */
-TRIB_MUST_CHECK trib_status edge_store_positions(edge_store *store,
-                                                 trib_status (*each)(void *context,
-                                                                     const char *recording,
-                                                                     uint64_t rows),
-                                                 void *context);
+TRIB_MUST_CHECK trib_status edge_store_positions(
+    edge_store *store, trib_status (*each)(void *context, const char *recording, uint64_t rows),
+    void *context);
 /* Takes a copy of the rows; writes if it is time. On failure the rows gathered are forgotten (their
  * numbers are given again), and the store goes on. */
 TRIB_MUST_CHECK trib_status edge_store_append(edge_store *store, const edge_batch *batch);
@@ -86,8 +84,8 @@ typedef struct edge_store_read {
 } edge_store_read;
 
 /* Calls `each` for the stored rows from `first` to `last`, as of one moment: rows appended or
- * deleted meanwhile do not show. The row is valid during the call; the first failure ends the reading.
- * anomaly of a row is not stored: false. */
+ * deleted meanwhile do not show. The row is valid during the call; the first failure ends the
+ * reading. anomaly of a row is not stored: false. */
 TRIB_MUST_CHECK trib_status edge_store_reader_rows(edge_store_reader *reader, uint64_t first,
                                                    uint64_t last,
                                                    trib_status (*each)(void *context,

@@ -34,9 +34,14 @@ static void count_event(void *context, const edge_event *event) {
 }
 
 static trib_source_spec spec_of(uint32_t channels) {
-    trib_source_spec spec = {.delimiter = ',', .rate_hz = 100, .channel_count = channels,
-                             .target_count = 1, .class_count = 2, .targets = {"load"},
-                             .label_column = "label", .classes = {"a", "b"}};
+    trib_source_spec spec = {.delimiter = ',',
+                             .rate_hz = 100,
+                             .channel_count = channels,
+                             .target_count = 1,
+                             .class_count = 2,
+                             .targets = {"load"},
+                             .label_column = "label",
+                             .classes = {"a", "b"}};
     for (uint32_t i = 0; i < channels; i++) {
         (void)snprintf(spec.channels[i], sizeof spec.channels[i], "c%u", i);
     }
@@ -86,7 +91,8 @@ static edge_batch *make_batch(const char *name, uint64_t first, uint32_t count, 
     return batch;
 }
 
-static void append(edge_store *store, const char *name, uint64_t first, uint32_t count, bool starts) {
+static void append(edge_store *store, const char *name, uint64_t first, uint32_t count,
+                   bool starts) {
     edge_batch *batch = make_batch(name, first, count, starts);
     trib_status status = edge_store_append(store, batch);
     edge_batch_destroy(batch);
@@ -99,7 +105,7 @@ typedef struct seen {
     uint64_t rows;
     uint64_t starts;
     uint64_t next_number;
-    uint64_t next_row;     /* of the recording */
+    uint64_t next_row; /* of the recording */
     bool check;
 } seen;
 
@@ -115,7 +121,8 @@ static trib_status see(void *context, const edge_stored_row *row) {
     return TRIB_SUCCESS;
 }
 
-static seen read_range(uint64_t first, uint64_t last, uint64_t from_row, edge_store_read *ret_read) {
+static seen read_range(uint64_t first, uint64_t last, uint64_t from_row,
+                       edge_store_read *ret_read) {
     trib_source_spec spec = spec_of(2);
     TRIB_SCOPED(edge_store_reader_close_scoped) edge_store_reader *reader = NULL;
     seen at = {.check = true, .next_row = from_row};
@@ -341,10 +348,10 @@ static void a_block_with_a_wrong_checksum_is_left_out(void **state) {
     trib_database *database = NULL;
     static const trib_migration none[] = {{"", ""}};
     assert_true(trib_ok(trib_database_open(path, none, 1, &database)));
-    assert_true(trib_ok(trib_database_run(
-        database, "UPDATE blocks SET rows = CAST(substr(rows, 1, 50) || x'99' ||"
-                  " substr(rows, 52) AS BLOB)"
-                  " WHERE first_row = 101")));
+    assert_true(trib_ok(
+        trib_database_run(database, "UPDATE blocks SET rows = CAST(substr(rows, 1, 50) || x'99' ||"
+                                    " substr(rows, 52) AS BLOB)"
+                                    " WHERE first_row = 101")));
     trib_database_close(database);
     trib_source_spec spec = spec_of(2);
     TRIB_SCOPED(edge_store_reader_close_scoped) edge_store_reader *reader = NULL;

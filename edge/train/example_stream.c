@@ -50,9 +50,9 @@ static trib_status keep_targets(edge_example_stream *stream, const trib_source_r
     }
     if (stream->target_rows == stream->target_capacity) {
         size_t larger = stream->target_capacity == 0 ? 1024 : 2 * stream->target_capacity;
-        float *targets = trib_resize(stream->targets,
-                                     stream->target_capacity * width * sizeof *targets,
-                                     larger * width * sizeof *targets);
+        float *targets =
+            trib_resize(stream->targets, stream->target_capacity * width * sizeof *targets,
+                        larger * width * sizeof *targets);
         if (targets == NULL) {
             return TRIB_FAIL(TRIB_E_IO, "no memory for the targets of %zu rows", larger);
         }

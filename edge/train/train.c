@@ -68,7 +68,8 @@ static trib_status take_row(void *context, const edge_stored_row *row) {
     return edge_example_stream_row(at->stream, row);
 }
 
-/* Where reading starts, so that no more examples come than memory is there for: the newest count. */
+/* Where reading starts, so that no more examples come than memory is there for: the newest count.
+ */
 static uint64_t first_row_of(const edge_train *train, const edge_train_job *job, uint64_t last) {
     const trib_pipeline_spec *pipeline = &train->federation->pipeline;
     double rows = (double)train->ceiling * pipeline->hop_rows;
@@ -98,10 +99,12 @@ static trib_status read_examples(edge_train *train, const edge_train_job *job,
     result->unlabelled = (uint32_t)stream->unlabelled;
     result->examples = (uint32_t)stream->examples.count;
     if (stream->examples.count == 0) {
-        return TRIB_FAIL(TRIB_E_STATE,
-                         "no training example in rows %llu to %llu (%llu rows, %llu windows without "
-                         "a label)", (unsigned long long)first, (unsigned long long)last,
-                         (unsigned long long)done.rows, (unsigned long long)stream->unlabelled);
+        return TRIB_FAIL(
+            TRIB_E_STATE,
+            "no training example in rows %llu to %llu (%llu rows, %llu windows without "
+            "a label)",
+            (unsigned long long)first, (unsigned long long)last, (unsigned long long)done.rows,
+            (unsigned long long)stream->unlabelled);
     }
     return TRIB_SUCCESS;
 }
@@ -154,8 +157,8 @@ static trib_status contribute(edge_train *train, const edge_train_job *job, trib
     return keep(&contribution, result);
 }
 
-static trib_status set_threshold(edge_train *train, const trib_model *model, trib_examples *examples,
-                                 edge_detector *ret_detector) {
+static trib_status set_threshold(edge_train *train, const trib_model *model,
+                                 trib_examples *examples, edge_detector *ret_detector) {
     TRIB_SCOPED(trib_free_scoped) float *errors = trib_allocate(examples->count, sizeof *errors);
     if (errors == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for %zu errors", examples->count);

@@ -2,8 +2,8 @@
  * detector that goes with a released model.
  *
  * Examples are made as common/recording makes them from a file, so a gateway and a simulation give
- * the same bytes for the same recordings. A range that starts or ends inside a recording is taken as
- * if the recording did.
+ * the same bytes for the same recordings. A range that starts or ends inside a recording is taken
+ * as if the recording did.
  *
  * Jobs are done one after the other, at a lower priority than the rest of the process; each gives
  * exactly one result, also when it fails, is aborted, or is left over at the end.
@@ -33,8 +33,8 @@ typedef enum edge_train_kind {
 
 typedef struct edge_train_job {
     edge_train_kind kind;
-    uint64_t round;    /* handed back; a detector's: the release */
-    uint32_t ordinal;  /* of the round within its lineage, 1, 2, ...; keys the randomness */
+    uint64_t round;     /* handed back; a detector's: the release */
+    uint32_t ordinal;   /* of the round within its lineage, 1, 2, ...; keys the randomness */
     uint64_t first_row; /* of the store, both included; 0 and UINT64_MAX for all */
     uint64_t last_row;
     trib_model *base; /* owned; NULL for statistics */

@@ -70,9 +70,8 @@ static const char classify[] =
     SOURCE "{train_fraction: 0.7}" PIPELINE
            "model: {task: classify, layers: [{kind: dense, units: 6}, {kind: relu}, {kind: dense, "
            "units: 3}]}\n" REST;
-static const char regress[] =
-    SOURCE "{train_rows: 300}" PIPELINE
-           "model: {task: regress, layers: [{kind: dense, units: 2}]}\n" REST;
+static const char regress[] = SOURCE
+    "{train_rows: 300}" PIPELINE "model: {task: regress, layers: [{kind: dense, units: 2}]}\n" REST;
 static const char reconstruct[] =
     SOURCE "{train_rows: 300}" PIPELINE
            "model: {task: reconstruct, layers: [{kind: dense, units: 4}, {kind: relu}, {kind: "
@@ -133,7 +132,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     static const char *const names[] = {"samples.db", "samples.db-wal", "samples.db-shm",
-                                        "r0.csv", "r1.csv", "r2.csv"};
+                                        "r0.csv",     "r1.csv",         "r2.csv"};
     char path[128];
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -144,7 +143,7 @@ static int tear_down(void **state) {
     return rmdir(folder);
 }
 
-static trib_status skip(void *context, const char *recording, uint64_t rows) {
+static trib_status skip_rows(void *context, const char *recording, uint64_t rows) {
     return edge_source_skip(context, recording, rows);
 }
 
@@ -160,13 +159,13 @@ static void run_stream(int stop_after) {
     const edge_event_sink events = {take_event, NULL};
     const edge_store_options options = {folder, &federation.source, 64 << 20, trib_posix_clock(),
                                         events};
-    assert_true(trib_ok(trib_queue_create(stop_after > 0 ? (size_t)stop_after : 4, edge_batch_drop,
-                                          &batches)));
+    assert_true(trib_ok(
+        trib_queue_create(stop_after > 0 ? (size_t)stop_after : 4, edge_batch_drop, &batches)));
     assert_true(trib_ok(edge_store_open(&options, &store)));
     const edge_source_plan source_plan = {&config, &federation.source, batches, trib_posix_clock(),
                                           events};
     assert_true(trib_ok(edge_source_create(&source_plan, &source)));
-    assert_true(trib_ok(edge_store_positions(store, skip, source)));
+    assert_true(trib_ok(edge_store_positions(store, skip_rows, source)));
     atomic_store(&said[EDGE_EVENT_SOURCE_FINISHED], 0);
     if (stop_after > 0) {
         /* the queue fills up while nobody reads; what is in it is then stored */
@@ -192,9 +191,12 @@ static void run_stream(int stop_after) {
 
 static edge_train *start_trainer(size_t examples_bytes) {
     edge_train *train = NULL;
-    const edge_train_plan plan = {.federation = &federation, .gateway = "pump-1",
-                                  .store_folder = folder, .kernels = kernels(),
-                                  .examples_bytes = examples_bytes, .finished = take_result};
+    const edge_train_plan plan = {.federation = &federation,
+                                  .gateway = "pump-1",
+                                  .store_folder = folder,
+                                  .kernels = kernels(),
+                                  .examples_bytes = examples_bytes,
+                                  .finished = take_result};
     trib_status status = edge_train_start(&plan, &train);
     if (!trib_ok(status)) {
         fail_msg("trainer: %s", trib_message());
@@ -270,8 +272,8 @@ static void compare_payloads(void) {
     edge_train *train = start_trainer(0);
 
     assert_true(trib_ok(trib_contribute_statistics(contributor, &client.train, &wanted)));
-    edge_train_result *result = do_job(train, (edge_train_job){.kind = EDGE_TRAIN_STATISTICS,
-                                                               .last_row = UINT64_MAX});
+    edge_train_result *result =
+        do_job(train, (edge_train_job){.kind = EDGE_TRAIN_STATISTICS, .last_row = UINT64_MAX});
     check_payload(result, &wanted);
     edge_train_result_destroy(result);
 
@@ -279,13 +281,15 @@ static void compare_payloads(void) {
     assert_true(trib_ok(trib_model_copy(base, &copy)));
     trib_examples_normalise(&client.train, base);
     const trib_contribution_task task = {"pump-1", 2, NULL};
-    trib_status status =
-        trib_contribute_training(contributor, base, &client.train, &task, &wanted);
+    trib_status status = trib_contribute_training(contributor, base, &client.train, &task, &wanted);
     if (!trib_ok(status)) {
         fail_msg("simulate: %s", trib_message());
     }
-    result = do_job(train, (edge_train_job){.kind = EDGE_TRAIN_TRAINING, .round = 77, .ordinal = 2,
-                                            .last_row = UINT64_MAX, .base = copy});
+    result = do_job(train, (edge_train_job){.kind = EDGE_TRAIN_TRAINING,
+                                            .round = 77,
+                                            .ordinal = 2,
+                                            .last_row = UINT64_MAX,
+                                            .base = copy});
     check_payload(result, &wanted);
     assert_int_equal(result->round, 77);
     assert_int_equal(result->first_row, 1);
@@ -352,9 +356,9 @@ static void a_threshold_comes_from_training_errors(void **state) {
                                          &client.train, &details, &score)));
     double wanted = trib_quantile(errors, client.train.count, federation.detector.quantile);
     edge_train *train = start_trainer(0);
-    edge_train_result *result = do_job(train, (edge_train_job){.kind = EDGE_TRAIN_DETECTOR,
-                                                               .round = 9, .last_row = UINT64_MAX,
-                                                               .base = model});
+    edge_train_result *result = do_job(
+        train, (edge_train_job){
+                   .kind = EDGE_TRAIN_DETECTOR, .round = 9, .last_row = UINT64_MAX, .base = model});
     assert_int_equal(result->code, TRIB_OK);
     assert_true(wanted > 0 && result->detector.threshold == wanted);
     assert_ptr_equal(result->model, model);
@@ -382,9 +386,9 @@ static void a_centre_comes_from_training_rows(void **state) {
     load_files(&client);
     assert_true(trib_ok(trib_hotelling_create(model, &client.train, &wanted)));
     edge_train *train = start_trainer(0);
-    edge_train_result *result = do_job(train, (edge_train_job){.kind = EDGE_TRAIN_DETECTOR,
-                                                               .last_row = UINT64_MAX,
-                                                               .base = model});
+    edge_train_result *result = do_job(
+        train,
+        (edge_train_job){.kind = EDGE_TRAIN_DETECTOR, .last_row = UINT64_MAX, .base = model});
     assert_int_equal(result->code, TRIB_OK);
     assert_non_null(result->detector.hotelling);
     for (size_t i = 0; i < client.test.count; i += 7) {
@@ -403,8 +407,8 @@ static void without_rows_a_job_says_so(void **state) {
     learn(classify);
     run_stream(0);
     edge_train *train = start_trainer(0);
-    edge_train_result *result = do_job(train, (edge_train_job){.kind = EDGE_TRAIN_STATISTICS,
-                                                               .first_row = 1, .last_row = 5});
+    edge_train_result *result = do_job(
+        train, (edge_train_job){.kind = EDGE_TRAIN_STATISTICS, .first_row = 1, .last_row = 5});
     assert_int_equal(result->code, TRIB_E_STATE);
     assert_non_null(strstr(result->message, "rows 1 to 5"));
     assert_null(result->payload);
@@ -439,8 +443,8 @@ static void a_ceiling_keeps_the_newest_rows(void **state) {
     run_stream(0);
     size_t one = (27 + TRIB_MAX_TARGETS) * sizeof(float);
     edge_train *train = start_trainer(10 * one);
-    edge_train_result *result = do_job(train, (edge_train_job){.kind = EDGE_TRAIN_STATISTICS,
-                                                               .last_row = UINT64_MAX});
+    edge_train_result *result =
+        do_job(train, (edge_train_job){.kind = EDGE_TRAIN_STATISTICS, .last_row = UINT64_MAX});
     assert_int_equal(result->code, TRIB_OK);
     assert_true(result->examples > 0 && result->examples <= 10);
     assert_int_equal(result->last_row - result->first_row + 1, 70); /* ten hops */
@@ -456,8 +460,8 @@ static void an_abort_ends_what_was_offered_before_and_nothing_after(void **state
     run_stream(0);
     edge_train *train = start_trainer(0);
     for (int i = 0; i < 2; i++) {
-        edge_train_job job = {.kind = EDGE_TRAIN_TRAINING, .ordinal = 1, .last_row = UINT64_MAX,
-                              .base = make_base()};
+        edge_train_job job = {
+            .kind = EDGE_TRAIN_TRAINING, .ordinal = 1, .last_row = UINT64_MAX, .base = make_base()};
         assert_true(trib_ok(edge_train_offer(train, &job)));
     }
     edge_train_abort(train);
@@ -467,8 +471,8 @@ static void an_abort_ends_what_was_offered_before_and_nothing_after(void **state
         assert_int_equal(result->code, TRIB_E_RETRY);
         edge_train_result_destroy(result);
     }
-    edge_train_result *after = do_job(train, (edge_train_job){.kind = EDGE_TRAIN_STATISTICS,
-                                                              .last_row = UINT64_MAX});
+    edge_train_result *after =
+        do_job(train, (edge_train_job){.kind = EDGE_TRAIN_STATISTICS, .last_row = UINT64_MAX});
     assert_int_equal(after->code, TRIB_OK);
     edge_train_result_destroy(after);
     edge_train_stop(train);
@@ -482,8 +486,8 @@ static void stopping_gives_a_result_for_every_job(void **state) {
     edge_train *train = start_trainer(0);
     int offered = 0;
     for (int i = 0; i < EDGE_TRAIN_MAX_JOBS + 3; i++) {
-        edge_train_job job = {.kind = EDGE_TRAIN_TRAINING, .ordinal = 1, .last_row = UINT64_MAX,
-                              .base = make_base()};
+        edge_train_job job = {
+            .kind = EDGE_TRAIN_TRAINING, .ordinal = 1, .last_row = UINT64_MAX, .base = make_base()};
         trib_status status = edge_train_offer(train, &job);
         assert_true(trib_ok(status) || status.code == TRIB_E_RETRY);
         offered += trib_ok(status);
@@ -529,15 +533,16 @@ static void training_beside_the_stream_changes_nothing(void **state) {
     const edge_source_plan source_plan = {&config, &federation.source, batches, trib_posix_clock(),
                                           events};
     assert_true(trib_ok(edge_source_create(&source_plan, &source)));
-    assert_true(trib_ok(edge_store_positions(store, skip, source)));
+    assert_true(trib_ok(edge_store_positions(store, skip_rows, source)));
     const edge_sense_plan plan = {&federation, batches, {count_prediction, NULL}, events};
     assert_true(trib_ok(edge_sense_start(&plan, store, &sense)));
     edge_train *train = start_trainer(0);
     assert_true(trib_ok(edge_source_start(source)));
     for (int i = 0; i < 6; i++) {
-        edge_train_result *result =
-            do_job(train, (edge_train_job){.kind = EDGE_TRAIN_TRAINING, .ordinal = 1,
-                                           .last_row = UINT64_MAX, .base = make_base()});
+        edge_train_result *result = do_job(train, (edge_train_job){.kind = EDGE_TRAIN_TRAINING,
+                                                                   .ordinal = 1,
+                                                                   .last_row = UINT64_MAX,
+                                                                   .base = make_base()});
         assert_int_equal(result->code, TRIB_OK);
         edge_train_result_destroy(result);
         trib_status status = edge_sense_offer_model(sense, make_base(), (edge_detector){0}, 5);

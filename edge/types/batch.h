@@ -17,7 +17,7 @@ typedef struct edge_row {
 
 typedef struct edge_batch {
     char recording[EDGE_RECORDING_NAME_SIZE]; /* a file's name; "" for a stream */
-    bool starts;       /* the first row is the first of a recording */
+    bool starts;                              /* the first row is the first of a recording */
     bool ends;         /* the last row is the last of its recording; there may be no row at all */
     uint64_t position; /* of a file: rows read of it so far, these included; 0 for a stream */
     uint32_t count;

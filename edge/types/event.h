@@ -47,7 +47,8 @@ typedef struct edge_event_sink {
     void *context;
 } edge_event_sink;
 
-/* Fills an event and hands it over; does nothing without a sink. `at` has kind, level, room, count. */
+/* Fills an event and hands it over; does nothing without a sink. `at` has kind, level, room, count.
+ */
 void edge_event_say(const edge_event_sink *sink, edge_event at, const char *format, ...)
     TRIB_PRINTF(3, 4);
 

@@ -25,8 +25,10 @@ static void an_event_reaches_its_sink_with_its_text(void **state) {
     const edge_event_sink sink = {take, &taken};
     taken = 0;
     edge_event_say(&sink,
-                   (edge_event){.kind = EDGE_EVENT_LINE_REFUSED, .level = EDGE_EVENT_WARN,
-                                .room = "source", .count = 3},
+                   (edge_event){.kind = EDGE_EVENT_LINE_REFUSED,
+                                .level = EDGE_EVENT_WARN,
+                                .room = "source",
+                                .count = 3},
                    "%s:%d: bad", "a.csv", 7);
     assert_int_equal(taken, 1);
     assert_string_equal(last.text, "a.csv:7: bad");

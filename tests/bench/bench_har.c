@@ -1,9 +1,9 @@
-/* Human activity, leaving each of 23 people out in turn: accuracy of the federated model and, beside
- * it, of pooled and local training.
+/* Human activity, leaving each of 23 people out in turn: accuracy of the federated model and,
+ * beside it, of pooled and local training.
  *
- * References: Matey-Sanz et al., CNN over pooled data, .863 for the phone and .868 for the watch. The
- * recipe was found on part of these people; the `strict` rows see the published networks' own window
- * and no more.
+ * References: Matey-Sanz et al., CNN over pooled data, .863 for the phone and .868 for the watch.
+ * The recipe was found on part of these people; the `strict` rows see the published networks' own
+ * window and no more.
  */
 #include "common/simulate/dataset.h"
 #include "common/simulate/simulate.h"
@@ -35,9 +35,15 @@ static void run_fold(const trib_federation *federation, const trib_kernels *kern
         }
     }
     const trib_client_data *test = &data->clients[fold];
-    const trib_simulation setup = {.federation = federation, .crypto = trib_crypto_host(),
-                                   .kernels = kernels, .clients = clients, .client_count = count,
-                                   .tests = &test, .test_count = 1, .pooled = true, .local = true};
+    const trib_simulation setup = {.federation = federation,
+                                   .crypto = trib_crypto_host(),
+                                   .kernels = kernels,
+                                   .clients = clients,
+                                   .client_count = count,
+                                   .tests = &test,
+                                   .test_count = 1,
+                                   .pooled = true,
+                                   .local = true};
     TRIB_SCOPED(trib_simulation_result_deinit) trib_simulation_result result = {0};
     bench_need(trib_simulate(&setup, &result));
     sums->federated += trib_tally_accuracy(&result.federated);
@@ -47,7 +53,8 @@ static void run_fold(const trib_federation *federation, const trib_kernels *kern
 
 static bool run_case(const har_case *one, const trib_kernels *kernels, const char *folder) {
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = TRIB_DOCUMENT_MAX_BYTES};
-    TRIB_SCOPED(trib_free_scoped) trib_federation *federation = trib_allocate(1, sizeof *federation);
+    TRIB_SCOPED(trib_free_scoped)
+    trib_federation *federation = trib_allocate(1, sizeof *federation);
     TRIB_SCOPED(trib_dataset_deinit) trib_dataset data = {0};
     TRIB_ASSERT(federation != NULL);
     bench_need(trib_federation_load(one->file, federation, &text));
@@ -59,8 +66,11 @@ static bool run_case(const har_case *one, const trib_kernels *kernels, const cha
     double folds = (double)data.count;
     char name[64];
     (void)snprintf(name, sizeof name, "%s.federated", one->name);
-    bench_claim claim = {.name = name, .unit = "accuracy", .value = sums.federated / folds,
-                         .reference = one->reference, .goal = one->goal};
+    bench_claim claim = {.name = name,
+                         .unit = "accuracy",
+                         .value = sums.federated / folds,
+                         .reference = one->reference,
+                         .goal = one->goal};
     bool held = bench_print_claim(&claim);
     (void)printf("{\"name\":\"%s.pooled\",\"value\":%.4f,\"unit\":\"accuracy\"}\n", one->name,
                  sums.pooled / folds);

@@ -1,6 +1,6 @@
 /* Rounds until 97 % on MNIST, to hold the algorithms against McMahan et al. 2017 (table 2: 2NN, 100
- * clients of 600, E = 1, B = 10, C = 0.1): 87 rounds with the data dealt at random, 664 with two digits
- * or so a client.
+ * clients of 600, E = 1, B = 10, C = 0.1): 87 rounds with the data dealt at random, 664 with two
+ * digits or so a client.
  *
  * An image is a window of 28 rows of 28 channels, so that it fits a federation's pipeline; examples
  * are made from the raw bytes here, and everything after that is the product's own code.
@@ -34,7 +34,8 @@ static const char document[] =
     "    - {kind: relu}\n"
     "    - {kind: dense, units: 10, initial_scale: 0.5}\n"
     "training:\n"
-    "  {epochs: 1, batch: 10, optimiser: sgd, rate: 0.05, schedule: {kind: exponential, decay: 0.985}}\n"
+    "  {epochs: 1, batch: 10, optimiser: sgd, rate: 0.05, schedule: {kind: exponential, decay: "
+    "0.985}}\n"
     "rounds: {maximum: 100, fraction: 0.1, over_selection: 1.6, quorum: 8, gateways: 100}\n"
     "strategy: {kind: fedavgm, momentum: 0.9, nesterov: true, serve_average: 0.9}\n"
     "update: {codec: float32, clip_norm: 100}\n";
@@ -125,10 +126,16 @@ static bool run_case(const bench_claim *claim, const images *train, const trib_c
     }
     race race_ = {0.97, 0};
     federation->rounds.maximum = (uint32_t)claim->goal + 15; /* so that a miss has a number too */
-    const trib_simulation setup = {.federation = federation, .crypto = trib_crypto_host(),
-                                   .kernels = kernels, .clients = clients, .client_count = CLIENTS,
-                                   .tests = &test, .test_count = 1, .test_every_round = true,
-                                   .progress = note_round, .context = &race_};
+    const trib_simulation setup = {.federation = federation,
+                                   .crypto = trib_crypto_host(),
+                                   .kernels = kernels,
+                                   .clients = clients,
+                                   .client_count = CLIENTS,
+                                   .tests = &test,
+                                   .test_count = 1,
+                                   .test_every_round = true,
+                                   .progress = note_round,
+                                   .context = &race_};
     TRIB_SCOPED(trib_simulation_result_deinit) trib_simulation_result result = {0};
     bench_need(trib_simulate(&setup, &result));
     bench_claim done = *claim;

@@ -97,8 +97,8 @@ static trib_status add_client(trib_client_list *list, const char *text,
     }
     if (list->count == list->capacity) {
         size_t larger = list->capacity == 0 ? 64 : 2 * list->capacity;
-        trib_client_files *clients = trib_resize(list->clients, list->capacity * sizeof *clients,
-                                                 larger * sizeof *clients);
+        trib_client_files *clients =
+            trib_resize(list->clients, list->capacity * sizeof *clients, larger * sizeof *clients);
         if (clients == NULL) {
             return TRIB_FAIL(TRIB_E_IO, "no memory for %zu clients", larger);
         }
@@ -144,15 +144,15 @@ static trib_status take_entry(const walk *at, const char *name, trib_client_file
         return at->below == NULL ? scan_folder(&deeper) : TRIB_SUCCESS;
     }
     return trib_glob_matches(at->source->files, name) ? take_file(at, path, name, client)
-                                                        : TRIB_SUCCESS;
+                                                      : TRIB_SUCCESS;
 }
 
 static trib_status scan_folder(const walk *at) {
     TRIB_SCOPED(free_entries) struct dirent **entries = NULL;
     int count = scandir(at->folder, &entries, NULL, by_bytes);
     if (count < 0) {
-        return TRIB_FAIL(errno == ENOENT ? TRIB_E_NOT_FOUND : TRIB_E_IO, "list %s: %s",
-                         at->folder, strerror(errno));
+        return TRIB_FAIL(errno == ENOENT ? TRIB_E_NOT_FOUND : TRIB_E_IO, "list %s: %s", at->folder,
+                         strerror(errno));
     }
     trib_status status = TRIB_SUCCESS;
     trib_client_files *client = NULL;
@@ -166,13 +166,15 @@ static trib_status scan_folder(const walk *at) {
 }
 
 static int by_name(const void *left, const void *right) {
-    return strcmp(((const trib_client_files *)left)->name, ((const trib_client_files *)right)->name);
+    return strcmp(((const trib_client_files *)left)->name,
+                  ((const trib_client_files *)right)->name);
 }
 
 static trib_status check_list(const trib_client_list *list, const walk *at) {
     if (list->count == 0) {
-        return TRIB_FAIL(TRIB_E_NOT_FOUND, "%s has no file that matches '%s', nor a folder with one",
-                         at->folder, at->source->files);
+        return TRIB_FAIL(TRIB_E_NOT_FOUND,
+                         "%s has no file that matches '%s', nor a folder with one", at->folder,
+                         at->source->files);
     }
     for (size_t i = 1; i < list->count; i++) {
         if (strcmp(list->clients[i - 1].name, list->clients[i].name) == 0) {

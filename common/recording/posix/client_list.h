@@ -1,13 +1,13 @@
 /* A folder of recordings as a list of clients.
  *
  * Directly below the folder, each file whose name matches source.files is a client (x.csv is client
- * x), and so is each subfolder with such files in it, which are its recordings in the order of their
- * names. With `clients: file` each of these files is a client of its own (valve1/0.csv: valve1-0).
- * Names are lower-cased and squeezed to [a-z0-9-]. Hidden files are passed over.
+ * x), and so is each subfolder with such files in it, which are its recordings in the order of
+ * their names. With `clients: file` each of these files is a client of its own (valve1/0.csv:
+ * valve1-0). Names are lower-cased and squeezed to [a-z0-9-]. Hidden files are passed over.
  *
- * errors   TRIB_E_NOT_FOUND for a folder that is not there, or without a single client; TRIB_E_ARGUMENT
- *          for two clients of one name; TRIB_E_LIMIT past TRIB_CLIENT_LIST_MAX
- * threads  plain data once read
+ * errors   TRIB_E_NOT_FOUND for a folder that is not there, or without a single client;
+ * TRIB_E_ARGUMENT for two clients of one name; TRIB_E_LIMIT past TRIB_CLIENT_LIST_MAX threads plain
+ * data once read
  */
 #ifndef TRIB_RECORDING_POSIX_CLIENT_LIST_H
 #define TRIB_RECORDING_POSIX_CLIENT_LIST_H
@@ -29,7 +29,8 @@ typedef struct trib_client_list {
     size_t capacity;
 } trib_client_list;
 
-TRIB_MUST_CHECK trib_status trib_client_list_read(const char *folder, const trib_source_spec *source,
+TRIB_MUST_CHECK trib_status trib_client_list_read(const char *folder,
+                                                  const trib_source_spec *source,
                                                   trib_client_list *ret_list);
 void trib_client_list_deinit(trib_client_list *list);
 
