@@ -7,6 +7,12 @@
 #ifndef TRIB_BASE_VECTORISE_H
 #define TRIB_BASE_VECTORISE_H
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define TRIB_NO_CLONES
+#endif
+#endif
+
 #if defined(__x86_64__) && defined(__linux__) && !defined(TRIB_FREESTANDING) &&                    \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(TRIB_NO_CLONES)
 #define TRIB_CLONES __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
