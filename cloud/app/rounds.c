@@ -60,8 +60,12 @@ static trib_status open_round(cloud_core *core, cloud_member *member) {
 
 void cloud_consider_round(cloud_core *core, cloud_member *member) {
     cloud_live *live = member->live;
+    /* The first round waits for its gateways; later ones go on with those that are left. */
+    uint32_t members = cloud_live_members(live);
+    uint32_t needed = live->round_count == 0 ? live->federation->rounds.gateways
+                                             : live->federation->rounds.quorum;
     if (live->round_open || live->revision == 0 || live->course.stage == TRIB_STAGE_DONE ||
-        cloud_live_members(live) < live->federation->rounds.gateways) {
+        members == 0 || members < needed) {
         return;
     }
     trib_status status = open_round(core, member);

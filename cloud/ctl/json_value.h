@@ -1,4 +1,5 @@
-/* Fields of JSON that somebody else wrote, read without trust: a wrong type reads as the fallback.
+/* Fields of JSON that somebody else wrote, read without trust: a wrong type and an empty
+ * text read as the fallback.
  */
 #ifndef CLOUD_CTL_JSON_VALUE_H
 #define CLOUD_CTL_JSON_VALUE_H
@@ -20,7 +21,7 @@ static inline void ctl_json_text_free(char **text) {
 static inline const char *ctl_json_text(const json_t *object, const char *key,
                                         const char *fallback) {
     const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? fallback : text;
+    return text == NULL || *text == 0 ? fallback : text;
 }
 static inline long long ctl_json_integer(const json_t *object, const char *key) {
     return json_integer_value(json_object_get(object, key));

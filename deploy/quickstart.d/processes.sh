@@ -55,11 +55,12 @@ stop() { # NAME: asks, waits up to 10 s, then insists
     [ -n "$pid" ] || return 0
     unset "process_of[$1]"
     rm -f "$run/$1.pid"
-    kill -TERM -- "-$pid" 2>/dev/null || return 0
+    kill -TERM -- "-$pid" 2>/dev/null || kill -TERM "$pid" 2>/dev/null || return 0
     for ((tries = 0; tries < 100; tries++)); do
         kill -0 "$pid" 2>/dev/null || return 0
         sleep 0.1
     done
+    say "$1 does not stop when asked: killing it"
     kill -KILL -- "-$pid" 2>/dev/null || true
 }
 

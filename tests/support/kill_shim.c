@@ -3,6 +3,8 @@
  *
  *     TRIB_KILL_AT=phase:n    before the n-th operation of that phase (1, 2 ...)
  *     TRIB_KILL_LOG=file      the phase is appended there just before the kill
+ *     TRIB_FULL=file          while it exists, writing to a ledger or an outbox fails: the disk is full
+ *     TRIB_1970=file          while it exists, the wall clock stands in 1970
  *
  * Phases, told by the file an operation goes to and what came before it:
  *     receive   reading from the broker's socket
@@ -15,6 +17,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -23,6 +26,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *const names[] = {"receive", "append", "fsync", "receipt", "close", "commit",
@@ -94,6 +98,19 @@ static void before_write(int descriptor) {
     }
 }
 
+static int flagged(const char *variable) {
+    const char *path = getenv(variable);
+    return path != NULL && access(path, F_OK) == 0;
+}
+
+static int full(int descriptor) {
+    if (getenv("TRIB_FULL") == NULL || kind_of(descriptor) != APPEND || !flagged("TRIB_FULL")) {
+        return 0;
+    }
+    errno = ENOSPC;
+    return 1;
+}
+
 #define REAL(type, name, ...)                                                                      \
     static type (*real)(__VA_ARGS__);                                                              \
     if (real == NULL) {                                                                            \
@@ -103,19 +120,19 @@ static void before_write(int descriptor) {
 ssize_t write(int descriptor, const void *bytes, size_t size) {
     REAL(ssize_t, write, int, const void *, size_t)
     before_write(descriptor);
-    return real(descriptor, bytes, size);
+    return full(descriptor) ? -1 : real(descriptor, bytes, size);
 }
 
 ssize_t pwrite64(int descriptor, const void *bytes, size_t size, off64_t offset) {
     REAL(ssize_t, pwrite64, int, const void *, size_t, off64_t)
     before_write(descriptor);
-    return real(descriptor, bytes, size, offset);
+    return full(descriptor) ? -1 : real(descriptor, bytes, size, offset);
 }
 
 ssize_t pwrite(int descriptor, const void *bytes, size_t size, off_t offset) {
     REAL(ssize_t, pwrite, int, const void *, size_t, off_t)
     before_write(descriptor);
-    return real(descriptor, bytes, size, offset);
+    return full(descriptor) ? -1 : real(descriptor, bytes, size, offset);
 }
 
 int fdatasync(int descriptor) {
@@ -134,4 +151,13 @@ ssize_t read(int descriptor, void *bytes, size_t size) {
         pass(RECEIVE);
     }
     return real(descriptor, bytes, size);
+}
+
+int clock_gettime(clockid_t id, struct timespec *ret_time) {
+    REAL(int, clock_gettime, clockid_t, struct timespec *)
+    int result = real(id, ret_time);
+    if (id == CLOCK_REALTIME && result == 0 && flagged("TRIB_1970")) {
+        ret_time->tv_sec = 100;
+    }
+    return result;
 }
