@@ -140,7 +140,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return *state != NULL ? MHD_YES : MHD_NO;
     }
     if (*upload_size > 0) {
-        bool fits = trib_ok(trib_buffer_append(&request->body, trib_bytes_of(upload, *upload_size)));
+        bool fits =
+            trib_ok(trib_buffer_append(&request->body, trib_bytes_of(upload, *upload_size)));
         request->status = fits ? request->status : 413;
         *upload_size = 0;
         return MHD_YES;
@@ -150,10 +151,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
                            "{\"error\":\"a valid bearer token is needed\",\"code\":\"denied\"}");
     }
     if (request->status == 413) {
-        return answer_text(connection, 413, "{\"error\":\"the body is too long\",\"code\":\"limit\"}");
+        return answer_text(connection, 413,
+                           "{\"error\":\"the body is too long\",\"code\":\"limit\"}");
     }
     if (strcmp(method, "GET") != 0 && strcmp(method, "POST") != 0) {
-        return answer_text(connection, 405, "{\"error\":\"only GET and POST\",\"code\":\"argument\"}");
+        return answer_text(connection, 405,
+                           "{\"error\":\"only GET and POST\",\"code\":\"argument\"}");
     }
     return ask_core(server, connection, request);
 }

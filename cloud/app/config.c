@@ -63,7 +63,8 @@ static trib_status read_api(trib_value root, const char *file, cloud_config *con
         config->api_port = (uint16_t)port;
     }
     TRIB_TRY(trib_value_find(api, "token_file", &token));
-    return trib_value_present(token) ? read_path(token, file, config->api_token_file) : TRIB_SUCCESS;
+    return trib_value_present(token) ? read_path(token, file, config->api_token_file)
+                                     : TRIB_SUCCESS;
 }
 
 static trib_status read_log(trib_value root, cloud_config *config) {

@@ -1,8 +1,8 @@
 /* The cloud's one state and the thread that owns it.
  *
- * Events come in through one queue: what the broker delivered, and what the API asks. A batch of them
- * is handled, records are appended, one fsync makes them durable, and only then does anything leave:
- * receipts, announcements, answers. A failed fsync ends the program; a restart recovers.
+ * Events come in through one queue: what the broker delivered, and what the API asks. A batch of
+ * them is handled, records are appended, one fsync makes them durable, and only then does anything
+ * leave: receipts, announcements, answers. A failed fsync ends the program; a restart recovers.
  *
  * One file a flow: joins, updates, rounds, notices, requests; recover starts them all.
  *
@@ -62,7 +62,7 @@ typedef struct cloud_member {
     uint64_t mark; /* notices wait until the broker has answered up to here */
     cloud_published published[CLOUD_MAX_PUBLISHED];
     size_t published_count;
-    bool damaged; /* a gap in the ledger lies within its open round */
+    bool damaged;              /* a gap in the ledger lies within its open round */
     trib_round_action pending; /* what a record asked for while it was applied */
 } cloud_member;
 
@@ -158,8 +158,9 @@ void cloud_take_action(cloud_core *core, cloud_member *member, trib_round_action
                        const char *reason);
 void cloud_tick(cloud_core *core);
 uint64_t cloud_tick_wait_ms(const cloud_core *core);
-TRIB_MUST_CHECK trib_status cloud_apply_document(cloud_core *core, const char *name, trib_bytes text,
-                                                 uint64_t *ret_revision, bool *ret_new_lineage);
+TRIB_MUST_CHECK trib_status cloud_apply_document(cloud_core *core, const char *name,
+                                                 trib_bytes text, uint64_t *ret_revision,
+                                                 bool *ret_new_lineage);
 TRIB_MUST_CHECK trib_status cloud_release_model(cloud_core *core, cloud_member *member,
                                                 const cloud_digest *model, uint64_t round);
 

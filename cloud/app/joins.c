@@ -12,7 +12,8 @@ trib_status cloud_ensure_keys(cloud_core *core, cloud_live *live, cloud_gateway 
     if (gateway->generation == 0) {
         return TRIB_FAIL(TRIB_E_DENIED, "the gateway has not joined");
     }
-    return cloud_join_derive(core->crypto, &core->secrets.agreement, live->name, core->boot, gateway);
+    return cloud_join_derive(core->crypto, &core->secrets.agreement, live->name, core->boot,
+                             gateway);
 }
 
 /* Gateways are revoked by name, whatever federation they were in. */
@@ -46,7 +47,8 @@ static trib_status record_join(cloud_core *core, cloud_live *live, const cloud_j
 static trib_status check_capabilities(const cloud_live *live, const trib_wire_Join *join) {
     const trib_federation *federation = live->federation;
     if (!(join->capabilities.codecs & 1u << federation->codec)) {
-        return TRIB_FAIL(TRIB_E_DENIED, "the agent does not know the codec %d", (int)federation->codec);
+        return TRIB_FAIL(TRIB_E_DENIED, "the agent does not know the codec %d",
+                         (int)federation->codec);
     }
     for (uint32_t i = 0; i < federation->model.layer_count; i++) {
         if (!(join->capabilities.layers & 1u << federation->model.layers[i].kind)) {
@@ -83,9 +85,9 @@ static trib_status take_join(cloud_core *core, cloud_member *member, const char 
         return TRIB_SUCCESS;
     }
     if (gateway != NULL && join.message.generation <= gateway->generation) {
-        return TRIB_FAIL(TRIB_E_DENIED, "generation %llu again; it is at %llu: a replay, or a clone",
-                         (unsigned long long)join.message.generation,
-                         (unsigned long long)gateway->generation);
+        return TRIB_FAIL(
+            TRIB_E_DENIED, "generation %llu again; it is at %llu: a replay, or a clone",
+            (unsigned long long)join.message.generation, (unsigned long long)gateway->generation);
     }
     TRIB_TRY(record_join(core, live, &join, payload));
     TRIB_TRY(cloud_settle(core)); /* a welcome leaves only after its join is durable */
@@ -206,8 +208,7 @@ static void discard(cloud_core *core, cloud_member *member, cloud_gateway *gatew
     receipt.verdict = trib_wire_Verdict_VERDICT_DISCARDED;
     TRIB_WIRE_SET_BYTES(receipt.digest, gateway->counted_digest, TRIB_HASH_BYTES);
     memcpy(receipt.reason, "the gateway is revoked", sizeof "the gateway is revoked");
-    trib_ignore(
-        cloud_ledger_read(core->ledger, gateway->counted_position, discard_record, &work));
+    trib_ignore(cloud_ledger_read(core->ledger, gateway->counted_position, discard_record, &work));
     if (gateway->counted_round != 0) {
         trib_log(TRIB_LOG_ERROR, "a revoked gateway's update could not be taken out",
                  "federation=%s gateway=%s why=%s", live->name, gateway->name, trib_message());
@@ -226,8 +227,8 @@ trib_status cloud_revoke(cloud_core *core, const char *name, bool drop) {
     record.discard = drop;
     record.time_ms = trib_wall_ms(core->clock);
     uint64_t position;
-    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_REVOKED, cloud_record_Revoked_fields, &record,
-                          &position));
+    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_REVOKED, cloud_record_Revoked_fields,
+                          &record, &position));
     TRIB_TRY(cloud_settle(core));
     for (size_t i = 0; i < core->member_count; i++) {
         cloud_member *member = &core->members[i];

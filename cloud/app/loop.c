@@ -14,9 +14,9 @@ bool cloud_core_push(cloud_core *core, cloud_event *event) {
 }
 
 static void subscribe(cloud_core *core) {
-    static const char *const filters[] = {
-        "tributary/v1/+/+/up/join", "tributary/v1/+/+/up/update", "tributary/v1/+/+/up/status",
-        "tributary/v1/+/+/up/prediction"};
+    static const char *const filters[] = {"tributary/v1/+/+/up/join", "tributary/v1/+/+/up/update",
+                                          "tributary/v1/+/+/up/status",
+                                          "tributary/v1/+/+/up/prediction"};
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
         if (!trib_ok(trib_mqtt_subscribe(core->mqtt, filters[i]))) {
             trib_log(TRIB_LOG_ERROR, "not subscribed", "why=%s", trib_message());

@@ -11,7 +11,8 @@ cloud_member *cloud_find(cloud_core *core, const char *federation) {
     return NULL;
 }
 
-static trib_status find_or_add(cloud_core *core, const char *federation, cloud_member **ret_member) {
+static trib_status find_or_add(cloud_core *core, const char *federation,
+                               cloud_member **ret_member) {
     cloud_member *member = cloud_find(core, federation);
     if (member == NULL) {
         if (core->member_count == CLOUD_MAX_FEDERATIONS) {
@@ -30,7 +31,8 @@ static trib_status need(cloud_core *core, const char *federation, cloud_member *
     *ret_member = cloud_find(core, federation);
     return *ret_member != NULL
                ? TRIB_SUCCESS
-               : TRIB_FAIL(TRIB_E_CORRUPT, "a record of '%.63s', which was never applied", federation);
+               : TRIB_FAIL(TRIB_E_CORRUPT, "a record of '%.63s', which was never applied",
+                           federation);
 }
 
 static trib_status apply_federation(cloud_core *core, const cloud_record *record) {
@@ -153,8 +155,8 @@ trib_status cloud_apply_update(cloud_core *core, const cloud_record *record) {
 static trib_status keep(cloud_core *core, uint32_t type, uint64_t position, trib_bytes payload) {
     if (core->kept_count == core->kept_capacity) {
         size_t capacity = core->kept_capacity > 0 ? 2 * core->kept_capacity : 16;
-        cloud_kept_record *larger = trib_resize(core->kept, core->kept_count * sizeof *larger,
-                                                capacity * sizeof *larger);
+        cloud_kept_record *larger =
+            trib_resize(core->kept, core->kept_count * sizeof *larger, capacity * sizeof *larger);
         if (larger == NULL) {
             return TRIB_FAIL(TRIB_E_IO, "no memory for the registry's records");
         }
@@ -181,8 +183,9 @@ trib_status cloud_append(cloud_core *core, uint32_t type, const void *fields, co
     core->scratch.size = writer.size;
     trib_bytes payload = trib_written(&writer);
     TRIB_TRY(cloud_ledger_append(core->ledger, type, &payload, 1, ret_position));
-    return type == (uint32_t)cloud_record_Type_TYPE_UPDATE ? TRIB_SUCCESS
-                                                           : keep(core, type, *ret_position, payload);
+    return type == (uint32_t)cloud_record_Type_TYPE_UPDATE
+               ? TRIB_SUCCESS
+               : keep(core, type, *ret_position, payload);
 }
 
 /* Brings the view up to what is durable. */
@@ -192,7 +195,8 @@ static trib_status refresh_view(cloud_core *core) {
     for (size_t i = 0; trib_ok(status) && i < core->kept_count; i++) {
         const cloud_kept_record *kept = &core->kept[i];
         status = cloud_registry_take(
-            core->registry, &(cloud_record){.type = kept->type, .position = kept->position,
+            core->registry, &(cloud_record){.type = kept->type,
+                                            .position = kept->position,
                                             .payload = trib_bytes_of(kept->payload, kept->size)});
     }
     if (trib_ok(status)) {

@@ -1,8 +1,8 @@
 /* From the state folder to a running core.
  *
- * The view gives the state at its position but for updates; then the ledger's records after that; then
- * the updates of the rounds that are still open. A view that is damaged, or deleted, or told to be
- * rebuilt, is made again from the ledger's first record.
+ * The view gives the state at its position but for updates; then the ledger's records after that;
+ * then the updates of the rounds that are still open. A view that is damaged, or deleted, or told
+ * to be rebuilt, is made again from the ledger's first record.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -189,7 +189,8 @@ static trib_status recover(cloud_core *core, bool rebuild) {
         TRIB_TRY(cloud_registry_published(core->registry, core->members[i].live->name,
                                           note_published, &core->members[i]));
     }
-    trib_log(TRIB_LOG_INFO, "recovered", "records=%" PRIu64 " federations=%zu milliseconds=%" PRIu64,
+    trib_log(TRIB_LOG_INFO, "recovered",
+             "records=%" PRIu64 " federations=%zu milliseconds=%" PRIu64,
              cloud_ledger_end(core->ledger), core->member_count,
              trib_monotonic_ms(core->clock) - started);
     return TRIB_SUCCESS;
@@ -234,8 +235,8 @@ static trib_status start(cloud_core *core, bool rebuild) {
     uint64_t incarnation = 0;
     TRIB_TRY(core->disk->make_folder(core->disk, core->config.state));
     TRIB_TRY(cloud_secrets_load(core->crypto, core->disk, core->config.state, &core->secrets));
-    TRIB_TRY(trib_context(trib_file_read(core->config.authorities, &core->authorities),
-                          "authorities"));
+    TRIB_TRY(
+        trib_context(trib_file_read(core->config.authorities, &core->authorities), "authorities"));
     TRIB_TRY(raise_number(core, "incarnation", 0, 1, &incarnation));
     TRIB_TRY(raise_number(core, "boot", 1, 1, &core->boot));
     core->incarnation = (uint32_t)incarnation;

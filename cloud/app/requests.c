@@ -21,12 +21,12 @@ static void answer_json(cloud_request *request, unsigned status, json_t *value) 
 }
 
 static void answer_error(cloud_request *request, trib_code code, const char *why) {
-    unsigned status = code == TRIB_E_NOT_FOUND   ? 404
-                      : code == TRIB_E_ARGUMENT  ? 400
-                      : code == TRIB_E_LIMIT     ? 413
-                      : code == TRIB_E_DENIED    ? 403
-                      : code == TRIB_E_STATE     ? 409
-                                                 : 500;
+    unsigned status = code == TRIB_E_NOT_FOUND  ? 404
+                      : code == TRIB_E_ARGUMENT ? 400
+                      : code == TRIB_E_LIMIT    ? 413
+                      : code == TRIB_E_DENIED   ? 403
+                      : code == TRIB_E_STATE    ? 409
+                                                : 500;
     TRIB_SCOPED(release_json)
     json_t *value = json_pack("{s:s,s:s}", "error", why, "code", trib_code_name(code));
     answer_json(request, status, value);
@@ -56,9 +56,8 @@ static json_t *round_json(const cloud_core *core, const cloud_live *live) {
     if (round->plan.number == 0) {
         return json_null();
     }
-    uint64_t wait = live->round_open
-                        ? trib_round_wait_ms(round, trib_monotonic_ms(core->clock))
-                        : 0;
+    uint64_t wait =
+        live->round_open ? trib_round_wait_ms(round, trib_monotonic_ms(core->clock)) : 0;
     return json_pack("{s:I,s:I,s:s,s:I,s:I,s:I,s:I,s:I}", "number", (json_int_t)round->plan.number,
                      "ordinal", (json_int_t)round->plan.ordinal, "phase",
                      live->round_open ? "open" : "closed", "accepted", (json_int_t)round->accepted,
@@ -82,12 +81,11 @@ static json_t *federation_json(const cloud_core *core, const cloud_live *live) {
                             hex_or_null(&live->release.model, true), "round",
                             (json_int_t)live->release.round);
     }
-    return json_pack("{s:s,s:I,s:s,s:o,s:I,s:I,s:I,s:o,s:o}", "federation", live->name, "revision",
-                     (json_int_t)live->revision, "stage", stage_word(live), "round",
-                     round_json(core, live), "gateways", (json_int_t)cloud_live_members(live),
-                     "online", online, "rounds_maximum",
-                     (json_int_t)live->federation->rounds.maximum, "model", model, "release",
-                     release);
+    return json_pack(
+        "{s:s,s:I,s:s,s:o,s:I,s:I,s:I,s:o,s:o}", "federation", live->name, "revision",
+        (json_int_t)live->revision, "stage", stage_word(live), "round", round_json(core, live),
+        "gateways", (json_int_t)cloud_live_members(live), "online", online, "rounds_maximum",
+        (json_int_t)live->federation->rounds.maximum, "model", model, "release", release);
 }
 
 /* Why a gateway is, or is not, in the open round. */
@@ -102,8 +100,9 @@ static const char *why_text(const cloud_core *core, const cloud_live *live,
         return "it has not joined";
     }
     if (!live->round_open) {
-        return live->course.stage == TRIB_STAGE_DONE ? "the federation has finished its rounds"
-                                                     : "no round is open: too few gateways have joined";
+        return live->course.stage == TRIB_STAGE_DONE
+                   ? "the federation has finished its rounds"
+                   : "no round is open: too few gateways have joined";
     }
     trib_ignore(trib_select(core->crypto, live->round.plan.salt, gateway->name,
                             live->round.plan.number, &selection));
@@ -124,16 +123,20 @@ static json_t *gateway_json(const cloud_core *core, const cloud_live *live,
     json_t *value = json_pack(
         "{s:s,s:b,s:b,s:b,s:s,s:I,s:I,s:b,s:s,s:s,s:s}", "gateway", gateway->name, "online",
         gateway->online, "revoked", gateway->revoked, "session", gateway->generation > 0,
-        "agent_version", gateway->capabilities.agent_version, "seen_ms", (json_int_t)gateway->seen_ms,
-        "joined_ms", (json_int_t)gateway->joined_ms, "in_round", in, "why", why, "last_label",
-        gateway->last_label, "last_verdict", gateway->last_verdict);
+        "agent_version", gateway->capabilities.agent_version, "seen_ms",
+        (json_int_t)gateway->seen_ms, "joined_ms", (json_int_t)gateway->joined_ms, "in_round", in,
+        "why", why, "last_label", gateway->last_label, "last_verdict", gateway->last_verdict);
     const struct {
         const char *key;
         uint64_t count;
-    } counts[] = {{"accepted", gateway->accepted},     {"duplicates", gateway->duplicates},
-                  {"late", gateway->late},             {"refused", gateway->refused},
-                  {"replayed", gateway->replayed},     {"garbage", gateway->garbage},
-                  {"predictions", gateway->predictions}, {"release", gateway->last_release}};
+    } counts[] = {{"accepted", gateway->accepted},
+                  {"duplicates", gateway->duplicates},
+                  {"late", gateway->late},
+                  {"refused", gateway->refused},
+                  {"replayed", gateway->replayed},
+                  {"garbage", gateway->garbage},
+                  {"predictions", gateway->predictions},
+                  {"release", gateway->last_release}};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         json_object_set_new(value, counts[i].key, json_integer((json_int_t)counts[i].count));
     }
@@ -163,8 +166,8 @@ static void add_round(void *context, const cloud_round_row *row) {
 
 static void add_model(void *context, const cloud_round_row *row) {
     json_array_append_new(context, json_pack("{s:I,s:s,s:s,s:f,s:I,s:b}", "round",
-                                             (json_int_t)row->ordinal, "digest", row->model, "served",
-                                             row->served, "loss", row->loss, "updates",
+                                             (json_int_t)row->ordinal, "digest", row->model,
+                                             "served", row->served, "loss", row->loss, "updates",
                                              (json_int_t)row->updates, "released", row->released));
 }
 
@@ -172,13 +175,14 @@ static void list_rounds(cloud_core *core, const cloud_live *live, cloud_request 
                         bool models) {
     TRIB_SCOPED(release_json) json_t *list = json_array();
     trib_status status =
-        cloud_registry_rounds(core->registry, live->name, models ? -1 : request->after, 1000, models,
-                              models ? add_model : add_round, list);
+        cloud_registry_rounds(core->registry, live->name, models ? -1 : request->after, 1000,
+                              models, models ? add_model : add_round, list);
     if (!trib_ok(status)) {
         answer_error(request, status.code, trib_message());
         return;
     }
-    TRIB_SCOPED(release_json) json_t *value = json_pack("{s:O}", models ? "models" : "rounds", list);
+    TRIB_SCOPED(release_json)
+    json_t *value = json_pack("{s:O}", models ? "models" : "rounds", list);
     answer_json(request, 200, value);
 }
 
@@ -213,8 +217,8 @@ static void release_digest(cloud_core *core, cloud_member *member, cloud_request
         return;
     }
     TRIB_SCOPED(release_json)
-    json_t *value = json_pack("{s:I,s:s}", "release", (json_int_t)member->live->release.number,
-                              "digest", text);
+    json_t *value =
+        json_pack("{s:I,s:s}", "release", (json_int_t)member->live->release.number, "digest", text);
     answer_json(request, 200, value);
 }
 
@@ -323,8 +327,8 @@ static void health(cloud_core *core, cloud_request *request) {
         "{s:s,s:s,s:s,s:I,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}}", "status",
         "ok", "version", TRIB_VERSION, "broker",
         trib_mqtt_connected(core->mqtt) ? "connected" : "connecting", "incarnation",
-        (json_int_t)core->incarnation, "records", (json_int_t)cloud_ledger_end(core->ledger), "counts",
-        "joins", (json_int_t)core->counts.joins, "joins_refused",
+        (json_int_t)core->incarnation, "records", (json_int_t)cloud_ledger_end(core->ledger),
+        "counts", "joins", (json_int_t)core->counts.joins, "joins_refused",
         (json_int_t)core->counts.joins_refused, "accepted", (json_int_t)core->counts.accepted,
         "duplicates", (json_int_t)core->counts.duplicates, "late", (json_int_t)core->counts.late,
         "refused", (json_int_t)core->counts.refused, "replayed", (json_int_t)core->counts.replayed,

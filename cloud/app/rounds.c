@@ -48,12 +48,13 @@ static trib_status open_round(cloud_core *core, cloud_member *member) {
         TRIB_WIRE_SET_BYTES(record.base_digest, live->base.bytes, TRIB_HASH_BYTES);
     }
     uint64_t position;
-    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_ROUND_OPENED, cloud_record_RoundOpened_fields,
-                          &record, &position));
+    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_ROUND_OPENED,
+                          cloud_record_RoundOpened_fields, &record, &position));
     TRIB_TRY(cloud_live_apply_opened(live, &record, position, trib_monotonic_ms(core->clock)));
     member->round_due = true;
-    trib_log(TRIB_LOG_INFO, "round opened", "federation=%s round=%llu ordinal=%u kind=%s expected=%u",
-             live->name, (unsigned long long)plan.number, plan.ordinal,
+    trib_log(TRIB_LOG_INFO, "round opened",
+             "federation=%s round=%llu ordinal=%u kind=%s expected=%u", live->name,
+             (unsigned long long)plan.number, plan.ordinal,
              plan.statistics ? "statistics" : "training", plan.expected);
     return TRIB_SUCCESS;
 }
@@ -92,7 +93,8 @@ static trib_status close_statistics(cloud_live *live) {
     return trib_course_close_statistics(&live->course, packed, count);
 }
 
-static trib_status store(cloud_core *core, const cloud_live *live, cloud_record_RoundClosed *record) {
+static trib_status store(cloud_core *core, const cloud_live *live,
+                         cloud_record_RoundClosed *record) {
     size_t ceiling = 3 * trib_model_file_ceiling(live->federation);
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer file = {.ceiling = ceiling};
     cloud_digest model, served, strategy;
@@ -110,7 +112,8 @@ static trib_status store(cloud_core *core, const cloud_live *live, cloud_record_
     return TRIB_SUCCESS;
 }
 
-static void init_closed(cloud_core *core, const cloud_live *live, cloud_record_RoundClosed *record) {
+static void init_closed(cloud_core *core, const cloud_live *live,
+                        cloud_record_RoundClosed *record) {
     *record = (cloud_record_RoundClosed)cloud_record_RoundClosed_init_zero;
     memcpy(record->federation, live->name, sizeof record->federation);
     record->round = live->round.plan.number;
@@ -124,8 +127,8 @@ static void init_closed(cloud_core *core, const cloud_live *live, cloud_record_R
 static trib_status append_closed(cloud_core *core, cloud_member *member,
                                  const cloud_record_RoundClosed *record) {
     uint64_t position;
-    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_ROUND_CLOSED, cloud_record_RoundClosed_fields,
-                          record, &position));
+    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_ROUND_CLOSED,
+                          cloud_record_RoundClosed_fields, record, &position));
     cloud_live_apply_closed(member->live, record);
     member->round_due = true;
     return TRIB_SUCCESS;
@@ -166,8 +169,8 @@ static trib_status close_round(cloud_core *core, cloud_member *member) {
     cloud_record_RoundClosed record;
     init_closed(core, live, &record);
     bool statistics = live->round.plan.statistics;
-    trib_status status = statistics ? close_statistics(live)
-                                    : trib_course_close_training(&live->course, live->sum);
+    trib_status status =
+        statistics ? close_statistics(live) : trib_course_close_training(&live->course, live->sum);
     if (!trib_ok(status)) {
         char why[120];
         (void)snprintf(why, sizeof why, "%.119s", trib_message());
@@ -195,8 +198,8 @@ trib_status cloud_release_model(cloud_core *core, cloud_member *member, const cl
     record.time_ms = trib_wall_ms(core->clock);
     TRIB_WIRE_SET_BYTES(record.model_digest, model->bytes, TRIB_HASH_BYTES);
     uint64_t position;
-    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_RELEASE, cloud_record_Release_fields, &record,
-                          &position));
+    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_RELEASE, cloud_record_Release_fields,
+                          &record, &position));
     cloud_live_apply_release(live, &record);
     member->release_due = true;
     return TRIB_SUCCESS;

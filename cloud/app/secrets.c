@@ -35,8 +35,8 @@ static trib_status load_master(const trib_crypto *crypto, trib_disk *disk, const
     }
     TRIB_TRY(status);
     if (stored.size != sizeof text - 1) {
-        return TRIB_FAIL(TRIB_E_CORRUPT, "%s: expected %zu hexadecimal digits, found %zu bytes", path,
-                         sizeof text - 1, stored.size);
+        return TRIB_FAIL(TRIB_E_CORRUPT, "%s: expected %zu hexadecimal digits, found %zu bytes",
+                         path, sizeof text - 1, stored.size);
     }
     memcpy(text, stored.data, stored.size);
     text[stored.size] = '\0';

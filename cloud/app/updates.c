@@ -52,10 +52,10 @@ static trib_verdict admit(cloud_core *core, const cloud_live *live, const cloud_
         .statistics = update->message.kind == trib_wire_RoundKind_ROUND_KIND_STATISTICS,
         .counted = gateway->counted_round == update->message.round,
         .revoked = gateway->revoked,
-        .base_matches = live->round.plan.statistics ||
-                        (update->message.base_digest.size == TRIB_HASH_BYTES &&
-                         memcmp(update->message.base_digest.bytes, live->base.bytes,
-                                TRIB_HASH_BYTES) == 0),
+        .base_matches =
+            live->round.plan.statistics ||
+            (update->message.base_digest.size == TRIB_HASH_BYTES &&
+             memcmp(update->message.base_digest.bytes, live->base.bytes, TRIB_HASH_BYTES) == 0),
         .selection = selection,
         .weight = weight,
     };
@@ -113,8 +113,8 @@ static void take_update(cloud_core *core, cloud_member *member, cloud_gateway *g
     trib_round_action action = TRIB_ACTION_NONE;
     status = record_update(core, member, gateway, whole, &action);
     if (!trib_ok(status)) { /* no receipt: the gateway keeps it and sends it again */
-        trib_log(TRIB_LOG_ERROR, "update not recorded", "federation=%s gateway=%s why=%s", live->name,
-                 gateway->name, trib_message());
+        trib_log(TRIB_LOG_ERROR, "update not recorded", "federation=%s gateway=%s why=%s",
+                 live->name, gateway->name, trib_message());
         return;
     }
     reply(core, member, gateway, update.message.round, digest, TRIB_VERDICT_ACCEPTED, "");
@@ -159,9 +159,9 @@ void cloud_handle_update(cloud_core *core, cloud_member *member, cloud_gateway *
         return;
     }
     trib_bytes whole;
-    trib_status status = cloud_gateway_chunk(
-        core->crypto, gateway, trib_buffer_view(&core->frame),
-        cloud_live_payload_ceiling(member->live) + 1024, &whole);
+    trib_status status =
+        cloud_gateway_chunk(core->crypto, gateway, trib_buffer_view(&core->frame),
+                            cloud_live_payload_ceiling(member->live) + 1024, &whole);
     if (!trib_ok(status)) {
         gateway->garbage++;
         core->counts.garbage++;

@@ -41,8 +41,8 @@ trib_status cloud_gateway_add(cloud_gateway_table *table, const char *name,
     }
     if (table->count == table->capacity) {
         size_t capacity = table->capacity > 0 ? 2 * table->capacity : 16;
-        cloud_gateway **larger = trib_resize(table->gateways, table->count * sizeof *larger,
-                                             capacity * sizeof *larger);
+        cloud_gateway **larger =
+            trib_resize(table->gateways, table->count * sizeof *larger, capacity * sizeof *larger);
         if (larger == NULL) {
             return TRIB_FAIL(TRIB_E_IO, "no memory for %zu gateways", capacity);
         }
@@ -85,8 +85,8 @@ static trib_status begin(cloud_assembly *assembly, const trib_wire_UpdateChunk *
     if (bytes == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for an update of %u bytes", chunk->size);
     }
-    *assembly = (cloud_assembly){.round = chunk->round, .count = chunk->count, .size = chunk->size,
-                                 .bytes = bytes};
+    *assembly = (cloud_assembly){
+        .round = chunk->round, .count = chunk->count, .size = chunk->size, .bytes = bytes};
     memcpy(assembly->digest, chunk->digest.bytes, sizeof assembly->digest);
     return TRIB_SUCCESS;
 }
@@ -98,7 +98,8 @@ trib_status cloud_gateway_chunk(const trib_crypto *crypto, cloud_gateway *gatewa
     trib_wire_catch(&chunk.data, &data);
     TRIB_TRY(TRIB_WIRE_DECODE(UpdateChunk, bytes, &chunk));
     if (chunk.digest.size != TRIB_HASH_BYTES || chunk.size == 0 || chunk.size > most_bytes ||
-        chunk.count == 0 || chunk.index >= chunk.count || data.size == 0 || data.size > chunk.size) {
+        chunk.count == 0 || chunk.index >= chunk.count || data.size == 0 ||
+        data.size > chunk.size) {
         return TRIB_FAIL(TRIB_E_CORRUPT, "chunk %u of %u of an update of %u bytes; at most %zu",
                          chunk.index, chunk.count, chunk.size, most_bytes);
     }
@@ -108,12 +109,14 @@ trib_status cloud_gateway_chunk(const trib_crypto *crypto, cloud_gateway *gatewa
         cloud_gateway_forget_assembly(gateway);
         TRIB_TRY(begin(assembly, &chunk));
     }
-    if (assembly->bytes == NULL || chunk.index != assembly->next || chunk.round != assembly->round ||
-        chunk.count != assembly->count || chunk.size != assembly->size ||
+    if (assembly->bytes == NULL || chunk.index != assembly->next ||
+        chunk.round != assembly->round || chunk.count != assembly->count ||
+        chunk.size != assembly->size ||
         memcmp(chunk.digest.bytes, assembly->digest, TRIB_HASH_BYTES) != 0 ||
         data.size > assembly->size - assembly->filled) {
         cloud_gateway_forget_assembly(gateway);
-        return TRIB_FAIL(TRIB_E_CORRUPT, "chunk %u of %u does not follow", chunk.index, chunk.count);
+        return TRIB_FAIL(TRIB_E_CORRUPT, "chunk %u of %u does not follow", chunk.index,
+                         chunk.count);
     }
     memcpy(assembly->bytes + assembly->filled, data.data, data.size);
     assembly->filled += (uint32_t)data.size;
@@ -124,7 +127,8 @@ trib_status cloud_gateway_chunk(const trib_crypto *crypto, cloud_gateway *gatewa
     uint8_t digest[TRIB_HASH_BYTES];
     trib_bytes whole = trib_bytes_of(assembly->bytes, assembly->filled);
     TRIB_TRY(crypto->sha256(whole, digest));
-    if (assembly->filled != assembly->size || memcmp(digest, assembly->digest, sizeof digest) != 0) {
+    if (assembly->filled != assembly->size ||
+        memcmp(digest, assembly->digest, sizeof digest) != 0) {
         cloud_gateway_forget_assembly(gateway);
         return TRIB_FAIL(TRIB_E_CORRUPT, "the update is not what its chunks promised");
     }

@@ -1,7 +1,7 @@
 /* A gateway as the cloud knows it in one federation, its session, and the table of all of them.
  *
- * A session's keys come from the join that made it, so they need not be stored: after a restart they
- * are derived again when its first frame arrives.
+ * A session's keys come from the join that made it, so they need not be stored: after a restart
+ * they are derived again when its first frame arrives.
  *
  * threads  one
  */
@@ -28,10 +28,10 @@ typedef struct cloud_gateway {
     /* the session */
     uint64_t generation; /* 0: never joined */
     uint64_t session;
-    uint8_t *join;       /* the believed join, as it came; owned */
+    uint8_t *join; /* the believed join, as it came; owned */
     size_t join_size;
     char serial[41];
-    bool keyed;          /* the channels below are derived */
+    bool keyed; /* the channels below are derived */
     trib_channel update, prediction, alert, telemetry;
     trib_channel welcome, receipt;
     uint64_t update_next; /* from the ledger: no number below it is accepted, whatever happens */
@@ -44,7 +44,7 @@ typedef struct cloud_gateway {
     uint8_t counted_digest[TRIB_HASH_BYTES];
     uint64_t counted_position; /* of its record */
     uint32_t counted_weight;
-    uint8_t *statistics;       /* round 0: its payload; owned */
+    uint8_t *statistics; /* round 0: its payload; owned */
     size_t statistics_size;
     /* what is told to people */
     bool online;
@@ -71,9 +71,9 @@ TRIB_MUST_CHECK trib_status cloud_gateway_add(cloud_gateway_table *table, const 
 void cloud_gateway_table_deinit(cloud_gateway_table *table);
 void cloud_gateway_forget_assembly(cloud_gateway *gateway);
 
-/* Takes in one chunk; *ret_whole is the encoded Update once the last has come, else empty; it is valid
- * until the next chunk. A chunk that does not follow starts anew or is dropped: the gateway sends
- * again. TRIB_E_CORRUPT for sizes that cannot be, or a whole that is not its digest. */
+/* Takes in one chunk; *ret_whole is the encoded Update once the last has come, else empty; it is
+ * valid until the next chunk. A chunk that does not follow starts anew or is dropped: the gateway
+ * sends again. TRIB_E_CORRUPT for sizes that cannot be, or a whole that is not its digest. */
 TRIB_MUST_CHECK trib_status cloud_gateway_chunk(const trib_crypto *crypto, cloud_gateway *gateway,
                                                 trib_bytes chunk, size_t most_bytes,
                                                 trib_bytes *ret_whole);

@@ -13,7 +13,8 @@ static trib_status take_apart(const trib_crypto *crypto, trib_bytes bytes, trib_
     trib_wire_catch(&join->message.chain, chain);
     TRIB_TRY(TRIB_WIRE_DECODE(Join, envelope->body, &join->message));
     if (join->message.enc.size != TRIB_PUBLIC_KEY_BYTES ||
-        join->message.agreement_key.size != TRIB_PUBLIC_KEY_BYTES || join->message.generation == 0) {
+        join->message.agreement_key.size != TRIB_PUBLIC_KEY_BYTES ||
+        join->message.generation == 0) {
         return TRIB_FAIL(TRIB_E_CORRUPT, "a join without keys or generation");
     }
     return trib_session_number(crypto, envelope->body, &join->session);
@@ -33,11 +34,11 @@ trib_status cloud_join_verify(const cloud_join_rules *rules, trib_bytes bytes,
     }
     TRIB_TRY(trib_identity_verify(chain, rules->authorities_pem, rules->now_s, &join.identity));
     if (strcmp(join.identity.name, rules->gateway) != 0) {
-        return TRIB_FAIL(TRIB_E_DENIED, "the certificate is %s's, the join %s's", join.identity.name,
-                         rules->gateway);
+        return TRIB_FAIL(TRIB_E_DENIED, "the certificate is %s's, the join %s's",
+                         join.identity.name, rules->gateway);
     }
-    TRIB_TRY(trib_verify(rules->crypto, &join.identity.key, "join", envelope.body,
-                         &envelope.signature));
+    TRIB_TRY(
+        trib_verify(rules->crypto, &join.identity.key, "join", envelope.body, &envelope.signature));
     *ret_join = join;
     return TRIB_SUCCESS;
 }
@@ -64,8 +65,8 @@ static trib_status init_channels(const trib_crypto *crypto, const trib_hpke *con
                {TRIB_TOPIC_DOWN_WELCOME, &gateway->welcome, 0},
                {TRIB_TOPIC_DOWN_RECEIPT, &gateway->receipt, 0}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        TRIB_TRY(trib_channel_init(crypto, context, session, all[i].kind, all[i].boot,
-                                   all[i].channel));
+        TRIB_TRY(
+            trib_channel_init(crypto, context, session, all[i].kind, all[i].boot, all[i].channel));
     }
     gateway->update.next = gateway->update_next;
     gateway->welcome.next = boot << 32;
@@ -82,8 +83,8 @@ trib_status cloud_join_derive(const trib_crypto *crypto, const trib_key_pair *ow
     trib_public_key enc, sender;
     memcpy(enc.bytes, join.message.enc.bytes, sizeof enc.bytes);
     memcpy(sender.bytes, join.message.agreement_key.bytes, sizeof sender.bytes);
-    const trib_hpke_receiver receiver = {.info = trib_bytes_of(info.bytes, info.size), .own = own,
-                                         .sender = &sender, .enc = &enc};
+    const trib_hpke_receiver receiver = {
+        .info = trib_bytes_of(info.bytes, info.size), .own = own, .sender = &sender, .enc = &enc};
     TRIB_SCOPED(trib_hpke_wipe) trib_hpke context;
     TRIB_TRY(trib_hpke_setup_receiver(crypto, &receiver, &context));
     TRIB_TRY(init_channels(crypto, &context, join.session, boot, gateway));

@@ -1,7 +1,7 @@
 /* Believing a join: chain, name, signature, and the session that follows from it.
  *
- * HPKE's info (common/seal/session_info.h) names federation, gateway and generation, so a join cannot
- * be moved to another gateway or replayed as a newer one.
+ * HPKE's info (common/seal/session_info.h) names federation, gateway and generation, so a join
+ * cannot be moved to another gateway or replayed as a newer one.
  *
  * threads  pure
  */
@@ -25,12 +25,13 @@ typedef struct cloud_join_rules {
     int64_t now_s;
 } cloud_join_rules;
 
-/* errors   TRIB_E_CORRUPT malformed;  TRIB_E_DENIED another name than its topic's or certificate's, a
- *          chain or signature that does not hold */
+/* errors   TRIB_E_CORRUPT malformed;  TRIB_E_DENIED another name than its topic's or certificate's,
+ * a chain or signature that does not hold */
 TRIB_MUST_CHECK trib_status cloud_join_verify(const cloud_join_rules *rules, trib_bytes envelope,
                                               cloud_join *ret_join);
 
-/* Takes apart a join that was believed before (from the ledger): no chain or signature is checked. */
+/* Takes apart a join that was believed before (from the ledger): no chain or signature is checked.
+ */
 TRIB_MUST_CHECK trib_status cloud_join_reread(const trib_crypto *crypto, trib_bytes envelope,
                                               cloud_join *ret_join);
 

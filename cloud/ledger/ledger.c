@@ -14,8 +14,8 @@ struct cloud_ledger {
     char *folder;
     uint64_t *segments; /* first positions, rising */
     size_t segment_count;
-    int handle;         /* of the last segment; -1: none is open */
-    uint64_t offset;    /* its size */
+    int handle;      /* of the last segment; -1: none is open */
+    uint64_t offset; /* its size */
     uint64_t end;
     uint64_t torn_bytes;
     uint64_t syncs;
@@ -24,8 +24,8 @@ struct cloud_ledger {
 };
 
 static trib_status segment_path(const cloud_ledger *ledger, uint64_t first, char *ret_path) {
-    int length = snprintf(ret_path, CLOUD_SEGMENT_PATH, "%s/%020" PRIu64 ".ledger", ledger->folder,
-                          first);
+    int length =
+        snprintf(ret_path, CLOUD_SEGMENT_PATH, "%s/%020" PRIu64 ".ledger", ledger->folder, first);
     return length > 0 && length < CLOUD_SEGMENT_PATH
                ? TRIB_SUCCESS
                : TRIB_FAIL(TRIB_E_LIMIT, "the ledger's folder has too long a path");
@@ -58,8 +58,8 @@ static int by_position(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* Reads one segment to its end. `each` may be NULL. *ret_end is the last good position, *ret_good the
- * offset behind it. */
+/* Reads one segment to its end. `each` may be NULL. *ret_end is the last good position, *ret_good
+ * the offset behind it. */
 typedef struct segment_reader {
     cloud_segment_walk walk;
     uint64_t end;
@@ -101,7 +101,8 @@ static trib_status read_segment(segment_reader *reader) {
                                                   .gap_end = header.position - 1}));
         }
         reader->end = header.position;
-        TRIB_TRY(give(reader, &(cloud_record){.position = header.position, .type = header.type,
+        TRIB_TRY(give(reader, &(cloud_record){.position = header.position,
+                                              .type = header.type,
                                               .payload = trib_buffer_view(&reader->walk.payload)}));
     }
 }
@@ -111,7 +112,8 @@ static trib_status open_last(cloud_ledger *ledger) {
     char path[CLOUD_SEGMENT_PATH];
     TRIB_TRY(segment_path(ledger, first, path));
     TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_APPEND, &ledger->handle));
-    segment_reader reader = {.walk = {.disk = ledger->disk, .handle = ledger->handle,
+    segment_reader reader = {.walk = {.disk = ledger->disk,
+                                      .handle = ledger->handle,
                                       .payload = {.ceiling = CLOUD_LEDGER_MAX_RECORD}},
                              .end = first - 1};
     trib_status status = ledger->disk->size(ledger->disk, ledger->handle, &reader.walk.size);
@@ -177,7 +179,8 @@ uint64_t cloud_ledger_syncs(const cloud_ledger *ledger) {
     return ledger->syncs;
 }
 
-/* A full segment is synced before the next begins, so that damage at its end can never be a tail. */
+/* A full segment is synced before the next begins, so that damage at its end can never be a tail.
+ */
 static trib_status start_segment(cloud_ledger *ledger) {
     TRIB_TRY(cloud_ledger_sync(ledger));
     char path[CLOUD_SEGMENT_PATH];
@@ -254,7 +257,8 @@ trib_status cloud_ledger_sync(cloud_ledger *ledger) {
     }
     trib_status status = ledger->disk->sync(ledger->disk, ledger->handle);
     if (!trib_ok(status)) {
-        ledger->broken = true; /* what the kernel has dropped cannot be known: never retry an fsync */
+        ledger->broken =
+            true; /* what the kernel has dropped cannot be known: never retry an fsync */
         return trib_context(status, "the ledger");
     }
     ledger->syncs++;
@@ -278,9 +282,11 @@ static trib_status read_file(cloud_ledger *ledger, size_t index, segment_reader 
 trib_status cloud_ledger_read(cloud_ledger *ledger, uint64_t from,
                               trib_status (*each)(void *context, const cloud_record *record),
                               void *context) {
-    segment_reader reader = {.walk = {.disk = ledger->disk,
-                                      .payload = {.ceiling = CLOUD_LEDGER_MAX_RECORD}},
-                             .from = from, .each = each, .context = context};
+    segment_reader reader = {
+        .walk = {.disk = ledger->disk, .payload = {.ceiling = CLOUD_LEDGER_MAX_RECORD}},
+        .from = from,
+        .each = each,
+        .context = context};
     trib_status status = TRIB_SUCCESS;
     for (size_t i = 0; trib_ok(status) && i < ledger->segment_count; i++) {
         bool last = i + 1 == ledger->segment_count;
@@ -291,7 +297,8 @@ trib_status cloud_ledger_read(cloud_ledger *ledger, uint64_t from,
         status = read_file(ledger, i, &reader);
         uint64_t next = last ? ledger->end + 1 : ledger->segments[i + 1];
         if (trib_ok(status) && reader.end + 1 < next) { /* a whole segment's end is gone */
-            status = give(&reader, &(cloud_record){.position = reader.end + 1, .gap_end = next - 1});
+            status =
+                give(&reader, &(cloud_record){.position = reader.end + 1, .gap_end = next - 1});
         }
     }
     trib_buffer_deinit(&reader.walk.payload);

@@ -44,7 +44,7 @@ TRIB_MUST_CHECK trib_status cloud_ledger_sync(cloud_ledger *ledger);
 
 typedef struct cloud_record {
     uint64_t position;
-    uint32_t type;      /* 0: a gap: the records from position to gap_end are damaged */
+    uint32_t type; /* 0: a gap: the records from position to gap_end are damaged */
     uint64_t gap_end;
     trib_bytes payload; /* valid during the call */
 } cloud_record;

@@ -198,8 +198,8 @@ int main(void) {
                                         fresh_folder, drop_folder),
         cmocka_unit_test_setup_teardown(garbage_behind_the_last_record_is_cut, fresh_folder,
                                         drop_folder),
-        cmocka_unit_test_setup_teardown(
-            damage_with_good_records_behind_it_is_a_gap_and_is_not_cut, fresh_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(damage_with_good_records_behind_it_is_a_gap_and_is_not_cut,
+                                        fresh_folder, drop_folder),
         cmocka_unit_test_setup_teardown(large_records_start_new_segments_that_are_read_across,
                                         fresh_folder, drop_folder),
     };

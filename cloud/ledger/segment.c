@@ -32,8 +32,8 @@ trib_status cloud_segment_next(cloud_segment_walk *walk, cloud_segment_header *r
     }
     uint8_t header[CLOUD_SEGMENT_HEADER_BYTES];
     size_t got = 0;
-    TRIB_TRY(walk->disk->read_at(walk->disk, walk->handle, walk->offset, header, sizeof header,
-                                 &got));
+    TRIB_TRY(
+        walk->disk->read_at(walk->disk, walk->handle, walk->offset, header, sizeof header, &got));
     if (got < sizeof header || trib_load_u32(header) != MAGIC || trib_load_u32(header + 12) != 0 ||
         trib_load_u32(header + 4) > CLOUD_LEDGER_MAX_RECORD ||
         trib_load_u32(header + 4) > walk->size - walk->offset - sizeof header ||

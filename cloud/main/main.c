@@ -70,11 +70,13 @@ static int serve(const cloud_config *config, bool rebuild, bool init) {
 }
 
 int main(int count, char **arguments) {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"init", no_argument, NULL, 'i'},
-        {"check", no_argument, NULL, 'k'},        {"rebuild", no_argument, NULL, 'r'},
-        {"version", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"init", no_argument, NULL, 'i'},
+                                            {"check", no_argument, NULL, 'k'},
+                                            {"rebuild", no_argument, NULL, 'r'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     const char *path = NULL;
     bool init = false, check = false, rebuild = false;
     for (int option; (option = getopt_long(count, arguments, "c:h", options, NULL)) != -1;) {

@@ -15,9 +15,10 @@ trib_status cloud_registry_open(const char *path, cloud_registry **ret_registry)
     if (registry == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for the registry");
     }
-    trib_status status = trib_database_open(
-        path, cloud_registry_migrations,
-        sizeof cloud_registry_migrations / sizeof cloud_registry_migrations[0], &registry->database);
+    trib_status status =
+        trib_database_open(path, cloud_registry_migrations,
+                           sizeof cloud_registry_migrations / sizeof cloud_registry_migrations[0],
+                           &registry->database);
     if (!trib_ok(status)) {
         trib_free(registry);
         return status;
@@ -53,8 +54,8 @@ trib_status cloud_registry_begin(cloud_registry *registry) {
 
 trib_status cloud_registry_commit(cloud_registry *registry, uint64_t position) {
     trib_statement *statement;
-    TRIB_TRY(trib_database_prepare(registry->database,
-                                   "UPDATE meta SET value = ?1 WHERE key = 'position'", &statement));
+    TRIB_TRY(trib_database_prepare(
+        registry->database, "UPDATE meta SET value = ?1 WHERE key = 'position'", &statement));
     trib_bind_integer(statement, 1, (int64_t)position);
     TRIB_TRY(trib_statement_finish(statement));
     return trib_database_commit(registry->database);
@@ -64,8 +65,8 @@ void cloud_registry_rollback(cloud_registry *registry) {
     trib_database_rollback(registry->database);
 }
 
-static trib_status keep_newest(cloud_registry *registry, const char *federation, const char *subject,
-                               const cloud_record *record) {
+static trib_status keep_newest(cloud_registry *registry, const char *federation,
+                               const char *subject, const cloud_record *record) {
     trib_statement *statement;
     TRIB_TRY(trib_database_prepare(registry->database,
                                    "INSERT OR REPLACE INTO newest VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -86,9 +87,9 @@ static trib_status take_federation(cloud_registry *registry, const cloud_record 
     TRIB_TRY(trib_wire_decode(cloud_record_Federation_fields, record->payload, &message));
     TRIB_TRY(keep_newest(registry, message.federation, "", record));
     if (message.new_lineage) { /* rounds of the old lineage say nothing about the new one */
-        TRIB_TRY(trib_database_prepare(registry->database,
-                                       "DELETE FROM newest WHERE federation = ?1 AND type IN (3, 5)",
-                                       &statement));
+        TRIB_TRY(trib_database_prepare(
+            registry->database, "DELETE FROM newest WHERE federation = ?1 AND type IN (3, 5)",
+            &statement));
         trib_bind_text(statement, 1, message.federation);
         TRIB_TRY(trib_statement_finish(statement));
     }
@@ -125,11 +126,11 @@ static trib_status take_opened(cloud_registry *registry, const cloud_record *rec
     trib_statement *statement;
     TRIB_TRY(trib_wire_decode(cloud_record_RoundOpened_fields, record->payload, &message));
     TRIB_TRY(keep_newest(registry, message.federation, "", record));
-    TRIB_TRY(trib_database_prepare(
-        registry->database,
-        "INSERT OR REPLACE INTO rounds (federation, number, ordinal, statistics, outcome, opened_ms,"
-        " position) VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6)",
-        &statement));
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "INSERT OR REPLACE INTO rounds (federation, number, ordinal, "
+                                   "statistics, outcome, opened_ms,"
+                                   " position) VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6)",
+                                   &statement));
     trib_bind_text(statement, 1, message.federation);
     trib_bind_integer(statement, 2, (int64_t)message.round);
     trib_bind_integer(statement, 3, message.ordinal);
@@ -160,7 +161,8 @@ static trib_status take_closed(cloud_registry *registry, const cloud_record *rec
     trib_bind_number(statement, 6, message.loss);
     trib_bind_integer(statement, 7, (int64_t)message.bytes_up);
     trib_bind_integer(statement, 8, (int64_t)message.time_ms);
-    trib_bind_bytes(statement, 9, trib_bytes_of(message.model_digest.bytes, message.model_digest.size));
+    trib_bind_bytes(statement, 9,
+                    trib_bytes_of(message.model_digest.bytes, message.model_digest.size));
     trib_bind_bytes(statement, 10,
                     trib_bytes_of(message.served_digest.bytes, message.served_digest.size));
     trib_bind_bytes(statement, 11,
@@ -174,9 +176,8 @@ static trib_status take_revoked(cloud_registry *registry, const cloud_record *re
     trib_statement *statement;
     TRIB_TRY(trib_wire_decode(cloud_record_Revoked_fields, record->payload, &message));
     TRIB_TRY(keep_newest(registry, "", message.gateway, record));
-    TRIB_TRY(trib_database_prepare(registry->database,
-                                   "INSERT OR REPLACE INTO revocations VALUES (?1, ?2, ?3)",
-                                   &statement));
+    TRIB_TRY(trib_database_prepare(
+        registry->database, "INSERT OR REPLACE INTO revocations VALUES (?1, ?2, ?3)", &statement));
     trib_bind_text(statement, 1, message.gateway);
     trib_bind_integer(statement, 2, message.discard);
     trib_bind_integer(statement, 3, (int64_t)message.time_ms);
@@ -194,7 +195,8 @@ static trib_status take_release(cloud_registry *registry, const cloud_record *re
     trib_bind_text(statement, 1, message.federation);
     trib_bind_integer(statement, 2, (int64_t)message.release);
     trib_bind_integer(statement, 3, (int64_t)message.round);
-    trib_bind_bytes(statement, 4, trib_bytes_of(message.model_digest.bytes, message.model_digest.size));
+    trib_bind_bytes(statement, 4,
+                    trib_bytes_of(message.model_digest.bytes, message.model_digest.size));
     trib_bind_integer(statement, 5, (int64_t)message.time_ms);
     return trib_statement_finish(statement);
 }
@@ -224,9 +226,9 @@ trib_status cloud_registry_restore(cloud_registry *registry,
                                    trib_status (*each)(void *context, const cloud_record *record),
                                    void *context) {
     trib_statement *statement;
-    TRIB_TRY(trib_database_prepare(
-        registry->database, "SELECT type, position, payload FROM newest ORDER BY position",
-        &statement));
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "SELECT type, position, payload FROM newest ORDER BY position",
+                                   &statement));
     for (;;) {
         bool row;
         TRIB_TRY(trib_statement_step(statement, &row));
@@ -299,10 +301,10 @@ trib_status cloud_registry_rounds(cloud_registry *registry, const char *federati
     "SELECT number, ordinal, statistics, outcome, updates, weight, loss, bytes_up, opened_ms,"     \
     " closed_ms, model, served, reason, EXISTS (SELECT 1 FROM releases r WHERE r.federation ="     \
     " rounds.federation AND r.model = rounds.served) FROM rounds WHERE federation = ?1"
-    static const char ended[] = ROUND_COLUMNS
-        " AND outcome <> 'open' AND ordinal > ?2 ORDER BY number LIMIT ?3";
-    static const char with_model[] = ROUND_COLUMNS
-        " AND outcome = 'closed' AND ordinal > ?2 ORDER BY number DESC LIMIT ?3";
+    static const char ended[] =
+        ROUND_COLUMNS " AND outcome <> 'open' AND ordinal > ?2 ORDER BY number LIMIT ?3";
+    static const char with_model[] =
+        ROUND_COLUMNS " AND outcome = 'closed' AND ordinal > ?2 ORDER BY number DESC LIMIT ?3";
     trib_statement *statement;
     TRIB_TRY(trib_database_prepare(registry->database, models ? with_model : ended, &statement));
     trib_bind_text(statement, 1, federation);
@@ -334,9 +336,8 @@ trib_status cloud_registry_rounds(cloud_registry *registry, const char *federati
 trib_status cloud_registry_note_published(cloud_registry *registry, const char *federation,
                                           const uint8_t id[16], uint32_t chunks) {
     trib_statement *statement;
-    TRIB_TRY(trib_database_prepare(registry->database,
-                                   "INSERT OR REPLACE INTO published VALUES (?1, ?2, ?3)",
-                                   &statement));
+    TRIB_TRY(trib_database_prepare(
+        registry->database, "INSERT OR REPLACE INTO published VALUES (?1, ?2, ?3)", &statement));
     trib_bind_text(statement, 1, federation);
     trib_bind_bytes(statement, 2, trib_bytes_of(id, 16));
     trib_bind_integer(statement, 3, chunks);
@@ -346,9 +347,8 @@ trib_status cloud_registry_note_published(cloud_registry *registry, const char *
 trib_status cloud_registry_forget_published(cloud_registry *registry, const char *federation,
                                             const uint8_t id[16]) {
     trib_statement *statement;
-    TRIB_TRY(trib_database_prepare(registry->database,
-                                   "DELETE FROM published WHERE federation = ?1 AND id = ?2",
-                                   &statement));
+    TRIB_TRY(trib_database_prepare(
+        registry->database, "DELETE FROM published WHERE federation = ?1 AND id = ?2", &statement));
     trib_bind_text(statement, 1, federation);
     trib_bind_bytes(statement, 2, trib_bytes_of(id, 16));
     return trib_statement_finish(statement);
@@ -359,9 +359,8 @@ trib_status cloud_registry_published(cloud_registry *registry, const char *feder
                                                   uint32_t chunks),
                                      void *context) {
     trib_statement *statement;
-    TRIB_TRY(trib_database_prepare(registry->database,
-                                   "SELECT id, chunks FROM published WHERE federation = ?1",
-                                   &statement));
+    TRIB_TRY(trib_database_prepare(
+        registry->database, "SELECT id, chunks FROM published WHERE federation = ?1", &statement));
     trib_bind_text(statement, 1, federation);
     for (bool row = true;;) {
         TRIB_TRY(trib_statement_step(statement, &row));

@@ -1,7 +1,8 @@
-/* The ledger as tables: a SQLite view at a ledger position, which recovery starts from and people ask.
+/* The ledger as tables: a SQLite view at a ledger position, which recovery starts from and people
+ * ask.
  *
- * It is never the truth: delete it and it is made again by taking every record once more. Updates are
- * not kept here, only counted when their round closes.
+ * It is never the truth: delete it and it is made again by taking every record once more. Updates
+ * are not kept here, only counted when their round closes.
  *
  * errors   TRIB_E_CORRUPT a damaged database (rebuild it), TRIB_E_IO
  * threads  one
@@ -19,11 +20,13 @@ TRIB_MUST_CHECK trib_status cloud_registry_open(const char *path, cloud_registry
 void cloud_registry_close(cloud_registry *registry);
 
 /* Every record up to here is in the view. */
-TRIB_MUST_CHECK trib_status cloud_registry_position(cloud_registry *registry, uint64_t *ret_position);
+TRIB_MUST_CHECK trib_status cloud_registry_position(cloud_registry *registry,
+                                                    uint64_t *ret_position);
 
 /* One transaction takes any number of records: begin, take ..., commit. */
 TRIB_MUST_CHECK trib_status cloud_registry_begin(cloud_registry *registry);
-TRIB_MUST_CHECK trib_status cloud_registry_take(cloud_registry *registry, const cloud_record *record);
+TRIB_MUST_CHECK trib_status cloud_registry_take(cloud_registry *registry,
+                                                const cloud_record *record);
 TRIB_MUST_CHECK trib_status cloud_registry_commit(cloud_registry *registry, uint64_t position);
 void cloud_registry_rollback(cloud_registry *registry);
 
@@ -38,8 +41,8 @@ TRIB_MUST_CHECK trib_status cloud_registry_last_round(cloud_registry *registry,
                                                       const char *federation, bool closed_only,
                                                       uint64_t *ret_number);
 
-/* The newest round that closed with a model, and where it opened: whose updates are duplicates, and no
- * longer in the state after a restart. 0 and UINT64_MAX without one. */
+/* The newest round that closed with a model, and where it opened: whose updates are duplicates, and
+ * no longer in the state after a restart. 0 and UINT64_MAX without one. */
 TRIB_MUST_CHECK trib_status cloud_registry_last_counted(cloud_registry *registry,
                                                         const char *federation,
                                                         uint64_t *ret_number,
@@ -52,11 +55,9 @@ TRIB_MUST_CHECK trib_status cloud_registry_note_published(cloud_registry *regist
 TRIB_MUST_CHECK trib_status cloud_registry_forget_published(cloud_registry *registry,
                                                             const char *federation,
                                                             const uint8_t id[16]);
-TRIB_MUST_CHECK trib_status cloud_registry_published(cloud_registry *registry, const char *federation,
-                                                     void (*each)(void *context,
-                                                                  const uint8_t id[16],
-                                                                  uint32_t chunks),
-                                                     void *context);
+TRIB_MUST_CHECK trib_status cloud_registry_published(
+    cloud_registry *registry, const char *federation,
+    void (*each)(void *context, const uint8_t id[16], uint32_t chunks), void *context);
 
 typedef struct cloud_round_row {
     uint64_t number;
@@ -73,10 +74,8 @@ typedef struct cloud_round_row {
 } cloud_round_row;
 /* Rounds that have ended with an ordinal above `after`, oldest first, or those with a model, newest
  * first. At most `most`. */
-TRIB_MUST_CHECK trib_status cloud_registry_rounds(cloud_registry *registry, const char *federation,
-                                                  int64_t after, uint32_t most, bool models,
-                                                  void (*each)(void *context,
-                                                               const cloud_round_row *row),
-                                                  void *context);
+TRIB_MUST_CHECK trib_status cloud_registry_rounds(
+    cloud_registry *registry, const char *federation, int64_t after, uint32_t most, bool models,
+    void (*each)(void *context, const cloud_round_row *row), void *context);
 
 #endif

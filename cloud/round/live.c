@@ -118,10 +118,14 @@ trib_status cloud_live_apply_opened(cloud_live *live, const cloud_record_RoundOp
     if (record->salt.size != TRIB_SELECT_SALT_BYTES) {
         return TRIB_FAIL(TRIB_E_CORRUPT, "a round without a salt");
     }
-    trib_round_plan plan = {.number = record->round, .statistics = record->statistics,
-                            .ordinal = record->ordinal, .expected = record->expected,
-                            .quorum = record->quorum, .fraction_ppm = record->fraction_ppm,
-                            .deadline_ms = record->deadline_ms, .max_weight = record->max_weight};
+    trib_round_plan plan = {.number = record->round,
+                            .statistics = record->statistics,
+                            .ordinal = record->ordinal,
+                            .expected = record->expected,
+                            .quorum = record->quorum,
+                            .fraction_ppm = record->fraction_ppm,
+                            .deadline_ms = record->deadline_ms,
+                            .max_weight = record->max_weight};
     memcpy(plan.salt, record->salt.bytes, sizeof plan.salt);
     clear_round(live);
     live->bounds = (trib_fold_bounds){.max_updates = record->expected,
@@ -157,8 +161,8 @@ static trib_status keep_statistics(cloud_gateway *gateway, trib_bytes payload) {
 trib_status cloud_live_apply_update(cloud_live *live, const cloud_record_Update *record,
                                     trib_bytes update, uint64_t position,
                                     trib_round_action *ret_action) {
-    TRIB_SCOPED(trib_buffer_deinit) trib_buffer storage = {.ceiling =
-                                                               cloud_live_payload_ceiling(live)};
+    TRIB_SCOPED(trib_buffer_deinit)
+    trib_buffer storage = {.ceiling = cloud_live_payload_ceiling(live)};
     cloud_update opened;
     cloud_gateway *gateway;
     TRIB_TRY(cloud_update_open(update, storage.ceiling, &storage, &opened));
@@ -269,8 +273,8 @@ trib_status cloud_live_discard(cloud_live *live, cloud_gateway *gateway, trib_by
     if (!live->round_open || gateway->counted_round != live->round.plan.number) {
         return TRIB_SUCCESS;
     }
-    TRIB_SCOPED(trib_buffer_deinit) trib_buffer storage = {.ceiling =
-                                                               cloud_live_payload_ceiling(live)};
+    TRIB_SCOPED(trib_buffer_deinit)
+    trib_buffer storage = {.ceiling = cloud_live_payload_ceiling(live)};
     cloud_update opened;
     TRIB_TRY(cloud_update_open(update, storage.ceiling, &storage, &opened));
     if (live->round.plan.statistics) {

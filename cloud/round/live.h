@@ -1,7 +1,8 @@
 /* A federation as it runs: its document, course, gateways, and the round that is open.
  *
- * What is here follows from the ledger's records alone: each cloud_live_apply_* takes one, live or while
- * recovering, and both lead to the same state. Nothing here appends, publishes or looks at a clock.
+ * What is here follows from the ledger's records alone: each cloud_live_apply_* takes one, live or
+ * while recovering, and both lead to the same state. Nothing here appends, publishes or looks at a
+ * clock.
  *
  * errors   of apply: TRIB_E_CORRUPT for a record that cannot be ours; TRIB_E_IO
  * threads  one
@@ -30,23 +31,23 @@ typedef struct cloud_live {
     trib_federation *federation;
     trib_course course;
     cloud_gateway_table gateways;
-    uint64_t epoch;          /* of the keys that wrap models; rises with each revocation */
+    uint64_t epoch; /* of the keys that wrap models; rises with each revocation */
 
     bool round_open;
-    trib_round round;        /* the last one, open or not */
-    trib_fold *sum;          /* owned; of the open round of training */
+    trib_round round; /* the last one, open or not */
+    trib_fold *sum;   /* owned; of the open round of training */
     trib_fold_bounds bounds;
-    cloud_digest base;       /* of the open round, and of the next one */
+    cloud_digest base; /* of the open round, and of the next one */
     uint64_t opened_position;
     uint64_t opened_wall_ms;
-    double loss_sum;         /* loss times weight */
+    double loss_sum; /* loss times weight */
     uint64_t bytes_up;
-    uint32_t round_count;    /* low half of the last round's number */
+    uint32_t round_count; /* low half of the last round's number */
     uint64_t closed_through;
     uint64_t counted_round; /* the newest that closed with a model: its updates are duplicates */
 
     cloud_digest served, strategy;
-    bool has_model;          /* base, served and strategy are set */
+    bool has_model; /* base, served and strategy are set */
     cloud_release_state release;
     uint64_t release_count;
 } cloud_live;
@@ -87,7 +88,8 @@ TRIB_MUST_CHECK trib_status cloud_live_restore_course(cloud_live *live, const tr
 TRIB_MUST_CHECK trib_status cloud_live_discard(cloud_live *live, cloud_gateway *gateway,
                                                trib_bytes update);
 
-/* An encoded trib.wire.Update taken apart; the payload is plain, in `storage` if it was compressed. */
+/* An encoded trib.wire.Update taken apart; the payload is plain, in `storage` if it was compressed.
+ */
 typedef struct cloud_update {
     trib_wire_Update message;
     trib_bytes payload;

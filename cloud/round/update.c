@@ -27,8 +27,8 @@ trib_status cloud_update_open(trib_bytes update, size_t most_bytes, trib_buffer 
         }
         trib_buffer_clear(storage);
         TRIB_TRY(trib_buffer_reserve(storage, opened.message.payload_size));
-        size_t size = ZSTD_decompress(storage->data, opened.message.payload_size, payload.data,
-                                      payload.size);
+        size_t size =
+            ZSTD_decompress(storage->data, opened.message.payload_size, payload.data, payload.size);
         if (ZSTD_isError(size) || size != opened.message.payload_size) {
             return TRIB_FAIL(TRIB_E_CORRUPT, "the payload does not decompress");
         }

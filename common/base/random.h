@@ -15,8 +15,8 @@
 /* What a draw is for: two purposes never share a stream. Numbers are part of the formats (replay
  * depends on them): add at the end, never renumber. */
 typedef enum trib_purpose {
-    TRIB_PURPOSE_WEIGHTS = 1,  /* the first model of a lineage */
-    TRIB_PURPOSE_SHUFFLE = 2,  /* order of examples in an epoch */
+    TRIB_PURPOSE_WEIGHTS = 1, /* the first model of a lineage */
+    TRIB_PURPOSE_SHUFFLE = 2, /* order of examples in an epoch */
     TRIB_PURPOSE_DROPOUT = 3,
     TRIB_PURPOSE_QUANTISE = 4, /* stochastic rounding of an update */
     TRIB_PURPOSE_GENERATE = 5, /* made-up sensor streams */

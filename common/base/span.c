@@ -7,7 +7,8 @@ trib_bytes trib_bytes_text(const char *text) {
 }
 
 bool trib_bytes_equal(trib_bytes left, trib_bytes right) {
-    return left.size == right.size && (left.size == 0 || memcmp(left.data, right.data, left.size) == 0);
+    return left.size == right.size &&
+           (left.size == 0 || memcmp(left.data, right.data, left.size) == 0);
 }
 
 trib_status trib_read_bytes(trib_cursor *cursor, size_t size, trib_bytes *ret_view) {

@@ -20,10 +20,11 @@ typedef struct trib_bytes {
 static inline trib_bytes trib_bytes_of(const void *data, size_t size) {
     return (trib_bytes){(const uint8_t *)data, size};
 }
-trib_bytes trib_bytes_text(const char *text);            /* without the final zero */
+trib_bytes trib_bytes_text(const char *text);             /* without the final zero */
 bool trib_bytes_equal(trib_bytes left, trib_bytes right); /* not for secrets: see crypto */
 
-/* Reads from the front of a view. A read past the end fails with TRIB_E_CORRUPT and moves nothing. */
+/* Reads from the front of a view. A read past the end fails with TRIB_E_CORRUPT and moves nothing.
+ */
 typedef struct trib_cursor {
     const uint8_t *at;
     size_t left;

@@ -54,7 +54,8 @@ trib_status trib_context(trib_status status, const char *format, ...) TRIB_PRINT
 
 #ifdef TRIB_FREESTANDING
 int trib_message_arguments(const char *format, ...) TRIB_PRINTF(1, 2); /* never called */
-#define TRIB_FAIL(code_, ...) ((void)sizeof(trib_message_arguments(__VA_ARGS__)), (trib_status){code_})
+#define TRIB_FAIL(code_, ...)                                                                      \
+    ((void)sizeof(trib_message_arguments(__VA_ARGS__)), (trib_status){code_})
 #else
 #define TRIB_FAIL(code_, ...) (trib_fail(__VA_ARGS__), (trib_status){code_})
 #endif

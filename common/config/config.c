@@ -79,7 +79,8 @@ static trib_status index_map(trib_config *config, int index, const yaml_node_t *
             return trib_value_refuse(here, "keys are plain words");
         }
         config->places[pair->key] = (place){.parent = index, .key = key};
-        for (const yaml_node_pair_t *other = node->data.mapping.pairs.start; other < pair; other++) {
+        for (const yaml_node_pair_t *other = node->data.mapping.pairs.start; other < pair;
+             other++) {
             if (strcmp(key, scalar_text(node_of((trib_value){config, other->key}))) == 0) {
                 return trib_value_refuse(key_value, "the key stands here a second time; keep one");
             }
@@ -133,8 +134,8 @@ static trib_status parse_into(trib_config *config, trib_bytes text) {
     config->parsed = true;
     const yaml_node_t *root = yaml_document_get_root_node(&config->document);
     if (root == NULL || root->type != YAML_MAPPING_NODE) {
-        return TRIB_FAIL(TRIB_E_ARGUMENT, "%s:1:1: expected keys and values, found %s", config->name,
-                         root == NULL ? "nothing" : "something else");
+        return TRIB_FAIL(TRIB_E_ARGUMENT, "%s:1:1: expected keys and values, found %s",
+                         config->name, root == NULL ? "nothing" : "something else");
     }
     config->count = (size_t)(config->document.nodes.top - config->document.nodes.start);
     if (config->count > TRIB_CONFIG_MAX_VALUES) {
@@ -420,7 +421,8 @@ trib_status trib_config_number(trib_value map, const char *key, double least, do
     return trib_value_present(value) ? trib_value_number(value, least, most, ret) : TRIB_SUCCESS;
 }
 
-trib_status trib_config_f32(trib_value map, const char *key, double least, double most, float *ret) {
+trib_status trib_config_f32(trib_value map, const char *key, double least, double most,
+                            float *ret) {
     double number = (double)*ret;
     TRIB_TRY(trib_config_number(map, key, least, most, &number));
     *ret = (float)number;

@@ -67,7 +67,8 @@ TRIB_MUST_CHECK trib_status trib_value_copy(trib_value value, char *ret_text, si
 TRIB_MUST_CHECK trib_status trib_value_choice(trib_value value, const char *const *words,
                                               size_t *ret_index);
 
-/* Scalars of a mapping, optional: *ret is left alone, holding the default, when the key is absent. */
+/* Scalars of a mapping, optional: *ret is left alone, holding the default, when the key is absent.
+ */
 TRIB_MUST_CHECK trib_status trib_config_integer(trib_value map, const char *key, int64_t least,
                                                 int64_t most, int64_t *ret);
 TRIB_MUST_CHECK trib_status trib_config_u32(trib_value map, const char *key, uint32_t least,

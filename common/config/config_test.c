@@ -60,8 +60,9 @@ static void a_misspelt_key_gets_a_suggestion(void **state) {
 
 static void what_is_not_plain_yaml_is_refused_with_its_place(void **state) {
     (void)state;
-    const char *const bad[] = {"a: [1, 2", "a: 1\na: 2\n", "- 1\n- 2\n", "", "a: &x {b: 1}\nc: *x\n",
-                               "a: 1\n\tb: 2\n", "? [a]\n: 1\n"};
+    const char *const bad[] = {
+        "a: [1, 2",       "a: 1\na: 2\n", "- 1\n- 2\n", "", "a: &x {b: 1}\nc: *x\n",
+        "a: 1\n\tb: 2\n", "? [a]\n: 1\n"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_null(parse(bad[i]));
         assert_non_null(strstr(trib_message(), "f.yaml:"));

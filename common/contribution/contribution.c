@@ -19,8 +19,8 @@ struct trib_contributor {
 };
 
 static size_t largest_payload(const trib_federation *federation) {
-    size_t update = trib_update_packed_size(federation->codec,
-                                            trib_federation_parameter_count(federation));
+    size_t update =
+        trib_update_packed_size(federation->codec, trib_federation_parameter_count(federation));
     size_t statistics = trib_statistics_packed_size(trib_pipeline_columns(&federation->pipeline));
     return update > statistics ? update : statistics;
 }
@@ -86,9 +86,10 @@ trib_status trib_contribute_statistics(trib_contributor *contributor, const trib
     trib_moments_add(&moments, raw->inputs, raw->count * (raw->input_count / contributor->columns));
     trib_writer writer = trib_writer_of(contributor->packed, contributor->packed_size);
     TRIB_TRY(trib_statistics_pack(&moments, &writer));
-    *ret_contribution = (trib_contribution){.payload = trib_written(&writer),
-                                            .weight = weight_of(contributor->federation, raw->count),
-                                            .examples = (uint32_t)raw->count};
+    *ret_contribution =
+        (trib_contribution){.payload = trib_written(&writer),
+                            .weight = weight_of(contributor->federation, raw->count),
+                            .examples = (uint32_t)raw->count};
     return TRIB_SUCCESS;
 }
 
@@ -114,7 +115,8 @@ static trib_status contribute_moment(trib_contributor *contributor, const trib_m
     const trib_federation *federation = contributor->federation;
     TRIB_TRY(trib_hotelling_moment(federation, base->spread, examples, contributor->parameters));
     trib_contribution contribution = {.weight = weight_of(federation, examples->count),
-                                      .examples = (uint32_t)examples->count, .steps = 1};
+                                      .examples = (uint32_t)examples->count,
+                                      .steps = 1};
     TRIB_TRY(pack(contributor, task, &contribution));
     *ret_contribution = contribution;
     return TRIB_SUCCESS;
@@ -132,8 +134,10 @@ trib_status trib_contribute_training(trib_contributor *contributor, const trib_m
     if (contributor->trainer == NULL) {
         return contribute_moment(contributor, base, normalised, task, ret_contribution);
     }
-    const trib_train_task training = {.seed = federation->seed, .gateway = task->gateway,
-                                      .round = task->ordinal, .schedule_round = task->ordinal - 1,
+    const trib_train_task training = {.seed = federation->seed,
+                                      .gateway = task->gateway,
+                                      .round = task->ordinal,
+                                      .schedule_round = task->ordinal - 1,
                                       .stop = task->stop};
     trib_train_result result;
     memcpy(contributor->parameters, base->parameters, base->parameter_count * sizeof(float));
@@ -144,7 +148,8 @@ trib_status trib_contribute_training(trib_contributor *contributor, const trib_m
     }
     trib_contribution contribution = {.weight = weight_of(federation, normalised->count),
                                       .examples = (uint32_t)normalised->count,
-                                      .loss = result.loss, .steps = result.steps};
+                                      .loss = result.loss,
+                                      .steps = result.steps};
     TRIB_TRY(pack(contributor, task, &contribution));
     *ret_contribution = contribution;
     return TRIB_SUCCESS;

@@ -1,5 +1,5 @@
-/* What a gateway contributes to a round, made from its examples: the same code on a gateway and in a
- * simulation, so that both give the same bytes.
+/* What a gateway contributes to a round, made from its examples: the same code on a gateway and in
+ * a simulation, so that both give the same bytes.
  *
  * threads  a contributor belongs to one thread
  */
@@ -43,7 +43,8 @@ typedef struct trib_contribution_task {
 } trib_contribution_task;
 
 /* A round of training: trains from `base` on examples normalised with it, and packs the clipped
- * difference. TRIB_E_STATE without any example, or when training diverged; TRIB_E_RETRY if stopped. */
+ * difference. TRIB_E_STATE without any example, or when training diverged; TRIB_E_RETRY if stopped.
+ */
 TRIB_MUST_CHECK trib_status trib_contribute_training(trib_contributor *contributor,
                                                      const trib_model *base,
                                                      const trib_examples *normalised,

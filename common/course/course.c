@@ -76,8 +76,8 @@ trib_fold_bounds trib_course_bounds(const trib_course *course, uint32_t updates)
     return bounds;
 }
 
-/* The geometric mean of the gateways' deviations in a column; gateways where it never moved are left
- * out, and a column that moved nowhere spreads 1. */
+/* The geometric mean of the gateways' deviations in a column; gateways where it never moved are
+ * left out, and a column that moved nowhere spreads 1. */
 static float spread_of(double log_sum, size_t count) {
     return count > 0 ? (float)exp(log_sum / (double)count) : 1.0f;
 }
@@ -122,7 +122,8 @@ trib_status trib_course_close_training(trib_course *course, trib_fold *sum) {
     TRIB_ASSERT(sum->count == course->model->parameter_count);
     TRIB_TRY(trib_fold_mean(sum, mean));
     if (course->federation.task == TRIB_TASK_HOTELLING_T2) {
-        for (uint32_t i = 0; i < sum->count; i++) { /* the mean is the model, not a step towards it */
+        for (uint32_t i = 0; i < sum->count;
+             i++) { /* the mean is the model, not a step towards it */
             course->model->parameters[i] = (float)mean[i];
         }
     } else {
@@ -139,7 +140,8 @@ trib_status trib_course_write_served(const trib_course *course, trib_buffer *ret
     if (parameters == course->model->parameters) {
         return trib_model_write(course->model, ret_file);
     }
-    TRIB_SCOPED(trib_free_scoped) float *copy = trib_allocate(served.parameter_count, sizeof(float));
+    TRIB_SCOPED(trib_free_scoped)
+    float *copy = trib_allocate(served.parameter_count, sizeof(float));
     if (copy == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for the served model");
     }

@@ -35,8 +35,8 @@ void trib_course_deinit(trib_course *course);
 /* N, W, C and grid for a round in which at most `updates` are counted. */
 trib_fold_bounds trib_course_bounds(const trib_course *course, uint32_t updates);
 
-/* Closes round 0. `packed` holds each gateway's statistics in the order of their names, which is the
- * order of combination. TRIB_E_CORRUPT for statistics that trib_statistics_open refuses. */
+/* Closes round 0. `packed` holds each gateway's statistics in the order of their names, which is
+ * the order of combination. TRIB_E_CORRUPT for statistics that trib_statistics_open refuses. */
 TRIB_MUST_CHECK trib_status trib_course_close_statistics(trib_course *course,
                                                          const trib_bytes *packed, size_t count);
 

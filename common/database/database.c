@@ -52,7 +52,8 @@ static trib_status migrate(trib_database *database, const trib_migration *migrat
     int64_t version = 0;
     TRIB_TRY(read_integer(database, "PRAGMA user_version", &version));
     if (version < 0 || (uint64_t)version > count) {
-        return TRIB_FAIL(TRIB_E_STATE, "%s: made by a newer program (version %lld, this one knows %zu)",
+        return TRIB_FAIL(TRIB_E_STATE,
+                         "%s: made by a newer program (version %lld, this one knows %zu)",
                          database->path, (long long)version, count);
     }
     for (size_t i = (size_t)version; i < count; i++) {

@@ -1,5 +1,5 @@
-/* SQLite, in the one way that Tributary uses it: WAL, synchronous=FULL, migrations in order, statements
- * prepared once.
+/* SQLite, in the one way that Tributary uses it: WAL, synchronous=FULL, migrations in order,
+ * statements prepared once.
  *
  * errors   TRIB_E_CORRUPT a damaged database;  TRIB_E_IO a full disk and the like, TRIB_E_STATE a
  *          database newer than this program
@@ -28,8 +28,8 @@ TRIB_MUST_CHECK trib_status trib_database_run(trib_database *database, const cha
 TRIB_MUST_CHECK trib_status trib_database_begin(trib_database *database);
 TRIB_MUST_CHECK trib_status trib_database_commit(trib_database *database);
 void trib_database_rollback(trib_database *database);
-uint64_t trib_database_changes(trib_database *database);   /* rows, by the last statement */
-uint64_t trib_database_last_row(trib_database *database);  /* rowid of the last insert */
+uint64_t trib_database_changes(trib_database *database);  /* rows, by the last statement */
+uint64_t trib_database_last_row(trib_database *database); /* rowid of the last insert */
 
 /* A statement for `sql`, from the connection's cache, reset and with nothing bound; the connection
  * owns it. `sql` must be static text. */

@@ -33,7 +33,8 @@ static trib_status check_whole(trib_value root, const trib_federation *federatio
     trib_value rounds;
     TRIB_TRY(trib_value_find(root, "rounds", &rounds));
     if (federation->rounds.quorum > federation->rounds.gateways) {
-        return trib_value_refuse(rounds, "the quorum %u is more than the %u gateways it starts with",
+        return trib_value_refuse(rounds,
+                                 "the quorum %u is more than the %u gateways it starts with",
                                  federation->rounds.quorum, federation->rounds.gateways);
     }
     if (federation->task == TRIB_TASK_HOTELLING_T2 && federation->codec != TRIB_CODEC_FLOAT32) {
@@ -43,9 +44,9 @@ static trib_status check_whole(trib_value root, const trib_federation *federatio
 }
 
 static trib_status read_document(trib_value root, trib_federation *federation) {
-    static const char *const keys[] = {"federation", "description", "seed",     "source", "pipeline",
-                                       "model",      "training",    "rounds",   "strategy",
-                                       "update",     "release",     NULL};
+    static const char *const keys[] = {"federation", "description", "seed",     "source",
+                                       "pipeline",   "model",       "training", "rounds",
+                                       "strategy",   "update",      "release",  NULL};
     trib_value name, training, rounds, strategy, update;
     TRIB_TRY(trib_config_only(root, keys));
     TRIB_TRY(trib_value_need(root, "federation", &name));
@@ -73,10 +74,12 @@ static trib_status parse(const char *name, trib_bytes text,
                          trib_status (*read)(trib_value, trib_federation *),
                          trib_federation *ret_federation) {
     if (text.size > TRIB_DOCUMENT_MAX_BYTES) {
-        return TRIB_FAIL(TRIB_E_ARGUMENT, "%s: larger than %d bytes", name, TRIB_DOCUMENT_MAX_BYTES);
+        return TRIB_FAIL(TRIB_E_ARGUMENT, "%s: larger than %d bytes", name,
+                         TRIB_DOCUMENT_MAX_BYTES);
     }
     TRIB_SCOPED(trib_config_destroy_scoped) trib_config *config = NULL;
-    TRIB_SCOPED(trib_free_scoped) trib_federation *federation = trib_allocate(1, sizeof *federation);
+    TRIB_SCOPED(trib_free_scoped)
+    trib_federation *federation = trib_allocate(1, sizeof *federation);
     if (federation == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a federation");
     }

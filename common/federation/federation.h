@@ -24,7 +24,8 @@ typedef enum trib_task_kind {
     TRIB_TASK_CLASSIFY = 1,    /* label column -> class */
     TRIB_TASK_REGRESS = 2,     /* target columns -> values */
     TRIB_TASK_RECONSTRUCT = 3, /* no label: anomaly by reconstruction error */
-    TRIB_TASK_HOTELLING_T2 = 4 /* no network: a federated statistic of drift, see common/statistic */
+    TRIB_TASK_HOTELLING_T2 =
+        4 /* no network: a federated statistic of drift, see common/statistic */
 } trib_task_kind;
 
 typedef struct trib_detector_spec {
@@ -40,10 +41,13 @@ typedef struct trib_rounds_spec {
     uint32_t quorum;       /* fewest updates a round may close with */
     uint32_t gateways;     /* joined before the first round opens */
     uint32_t deadline_ms;
-    uint32_t max_weight;   /* examples of one gateway that count; more count as this many */
+    uint32_t max_weight; /* examples of one gateway that count; more count as this many */
 } trib_rounds_spec;
 
-typedef enum trib_strategy_kind { TRIB_STRATEGY_FEDAVG = 1, TRIB_STRATEGY_FEDAVGM = 2 } trib_strategy_kind;
+typedef enum trib_strategy_kind {
+    TRIB_STRATEGY_FEDAVG = 1,
+    TRIB_STRATEGY_FEDAVGM = 2
+} trib_strategy_kind;
 
 typedef struct trib_strategy_spec {
     trib_strategy_kind kind;

@@ -119,8 +119,8 @@ static json_t *pipeline_json(const trib_federation *federation) {
     json_t *map = json_object(), *window = json_object();
     if (pipeline->resample) {
         json_object_set_new(map, "resample",
-                            json_pack("{s:f,s:f}", "rate_hz", (double)pipeline->rate_hz, "max_gap_s",
-                                      (double)pipeline->max_gap_s));
+                            json_pack("{s:f,s:f}", "rate_hz", (double)pipeline->rate_hz,
+                                      "max_gap_s", (double)pipeline->max_gap_s));
     }
     json_object_set_new(map, "fill_rows", json_integer(pipeline->fill_rows));
     if (pipeline->hampel_half_window > 0) {

@@ -56,7 +56,8 @@ static trib_status read_network(trib_value map, trib_federation *federation) {
     TRIB_TRY(trib_value_need(map, "layers", &layers));
     if (!trib_value_is_list(layers) || trib_value_count(layers) == 0 ||
         trib_value_count(layers) > TRIB_MODEL_MAX_LAYERS) {
-        return trib_value_refuse(layers, "expected a list of 1 to %d layers", TRIB_MODEL_MAX_LAYERS);
+        return trib_value_refuse(layers, "expected a list of 1 to %d layers",
+                                 TRIB_MODEL_MAX_LAYERS);
     }
     model->layer_count = (uint32_t)trib_value_count(layers);
     for (uint32_t i = 0; i < model->layer_count; i++) {
@@ -66,8 +67,8 @@ static trib_status read_network(trib_value map, trib_federation *federation) {
     bool rows = pipeline->output == TRIB_EXAMPLE_ROWS;
     model->input_rows = rows ? pipeline->window_rows + pipeline->context_rows : 1;
     model->input_channels = rows ? pipeline->use_count : (uint32_t)values;
-    model->loss = federation->task == TRIB_TASK_CLASSIFY ? TRIB_LOSS_CROSS_ENTROPY
-                                                         : TRIB_LOSS_SQUARED;
+    model->loss =
+        federation->task == TRIB_TASK_CLASSIFY ? TRIB_LOSS_CROSS_ENTROPY : TRIB_LOSS_SQUARED;
     model->output = federation->task == TRIB_TASK_CLASSIFY  ? TRIB_OUTPUT_CLASSES
                     : federation->task == TRIB_TASK_REGRESS ? TRIB_OUTPUT_VALUES
                                                             : TRIB_OUTPUT_RECONSTRUCTION;
@@ -103,9 +104,8 @@ trib_status trib_read_model(trib_value map, trib_federation *federation) {
     if (federation->task == TRIB_TASK_HOTELLING_T2) {
         trib_value layers;
         TRIB_TRY(trib_value_find(map, "layers", &layers));
-        return trib_value_present(layers)
-                   ? trib_value_refuse(layers, "a statistic has no layers")
-                   : TRIB_SUCCESS;
+        return trib_value_present(layers) ? trib_value_refuse(layers, "a statistic has no layers")
+                                          : TRIB_SUCCESS;
     }
     return read_network(map, federation);
 }

@@ -5,11 +5,22 @@
 #include "common/signal/pipeline.h"
 
 const char *const trib_filter_words[] = {"lowpass", "highpass", "bandpass", "notch", NULL};
-const char *const trib_derive_words[] = {"magnitude", "along",      "across",
-                                         "direction", "difference", "absolute", NULL};
-const char *const trib_feature_words[] = {
-    "mean",     "std",   "min",            "max",                  "median", "rms",   "range",
-    "kurtosis", "crest", "zero_crossings", "mean_abs_difference", "last",   "bands", NULL};
+const char *const trib_derive_words[] = {"magnitude",  "along",    "across", "direction",
+                                         "difference", "absolute", NULL};
+const char *const trib_feature_words[] = {"mean",
+                                          "std",
+                                          "min",
+                                          "max",
+                                          "median",
+                                          "rms",
+                                          "range",
+                                          "kurtosis",
+                                          "crest",
+                                          "zero_crossings",
+                                          "mean_abs_difference",
+                                          "last",
+                                          "bands",
+                                          NULL};
 const char *const trib_output_words[] = {"features", "rows", NULL};
 
 /* The number of a channel by name, among those defined so far. */
@@ -22,13 +33,16 @@ static trib_status read_channel(const trib_federation *federation, uint32_t know
             return TRIB_SUCCESS;
         }
     }
-    return trib_value_refuse(value, "expected the name of a source or an earlier derived channel, "
-                                    "found '%s'", name != NULL ? name : "a list");
+    return trib_value_refuse(value,
+                             "expected the name of a source or an earlier derived channel, "
+                             "found '%s'",
+                             name != NULL ? name : "a list");
 }
 
 /* One name, or a list of up to `most`. */
-static trib_status read_channels(const trib_federation *federation, uint32_t known, trib_value value,
-                                 uint32_t most, uint32_t *ret_channels, uint32_t *ret_count) {
+static trib_status read_channels(const trib_federation *federation, uint32_t known,
+                                 trib_value value, uint32_t most, uint32_t *ret_channels,
+                                 uint32_t *ret_count) {
     if (trib_value_text(value) != NULL) {
         *ret_count = 1;
         return read_channel(federation, known, value, ret_channels);
@@ -51,7 +65,8 @@ static trib_status read_resample(trib_value map, trib_federation *federation) {
     TRIB_TRY(trib_config_only(resample, keys));
     pipeline->resample = trib_value_present(resample);
     if (pipeline->resample && federation->source.time_unit == TRIB_TIME_NONE) {
-        return trib_value_refuse(resample, "needs source.timestamp: rows without one are on the grid");
+        return trib_value_refuse(resample,
+                                 "needs source.timestamp: rows without one are on the grid");
     }
     TRIB_TRY(trib_config_f32(resample, "rate_hz", 1e-6, 1e6, &pipeline->rate_hz));
     return trib_config_f32(resample, "max_gap_s", 0, 1e6, &pipeline->max_gap_s);
@@ -66,8 +81,8 @@ static trib_status read_hampel(trib_value map, trib_pipeline_spec *pipeline) {
         pipeline->hampel_half_window = 5;
         pipeline->hampel_threshold = 3;
     }
-    TRIB_TRY(trib_config_u32(hampel, "half_window", 1, TRIB_MAX_HAMPEL,
-                             &pipeline->hampel_half_window));
+    TRIB_TRY(
+        trib_config_u32(hampel, "half_window", 1, TRIB_MAX_HAMPEL, &pipeline->hampel_half_window));
     return trib_config_f32(hampel, "threshold", 0.1, 100, &pipeline->hampel_threshold);
 }
 
@@ -82,8 +97,8 @@ static trib_status read_filter(trib_value item, trib_federation *federation) {
     TRIB_TRY(trib_value_choice(kind, trib_filter_words, &word));
     double hz = 0;
     TRIB_TRY(trib_value_number(frequency, 1e-9, (double)pipeline->rate_hz / 2, &hz));
-    trib_filter_spec filter = {.kind = (trib_filter_kind)word, .frequency_hz = (float)hz,
-                               .q = 0.70710678f};
+    trib_filter_spec filter = {
+        .kind = (trib_filter_kind)word, .frequency_hz = (float)hz, .q = 0.70710678f};
     TRIB_TRY(trib_config_f32(item, "q", 0.01, 100, &filter.q));
     uint32_t numbers[TRIB_MAX_SOURCES], count = federation->source.channel_count;
     for (uint32_t i = 0; i < count; i++) {
@@ -106,7 +121,8 @@ static trib_status read_filter(trib_value item, trib_federation *federation) {
 }
 
 static trib_status read_derive(trib_value item, trib_federation *federation) {
-    static const char *const keys[] = {"name", "kind", "of", "reference", "rate", "component", NULL};
+    static const char *const keys[] = {"name", "kind",      "of", "reference",
+                                       "rate", "component", NULL};
     trib_pipeline_spec *pipeline = &federation->pipeline;
     uint32_t known = federation->source.channel_count + pipeline->derive_count;
     TRIB_TRY(trib_config_only(item, keys));
@@ -213,8 +229,10 @@ static trib_status read_bands(trib_value map, trib_pipeline_spec *pipeline) {
         if (trib_value_count(band) != 2 || !trib_value_is_list(band)) {
             return trib_value_refuse(band, "expected [low, high] in Hz");
         }
-        TRIB_TRY(trib_value_number(trib_value_item(band, 0), 0, (double)pipeline->rate_hz / 2, &low));
-        TRIB_TRY(trib_value_number(trib_value_item(band, 1), low, (double)pipeline->rate_hz, &high));
+        TRIB_TRY(
+            trib_value_number(trib_value_item(band, 0), 0, (double)pipeline->rate_hz / 2, &low));
+        TRIB_TRY(
+            trib_value_number(trib_value_item(band, 1), low, (double)pipeline->rate_hz, &high));
         pipeline->bands[i] = (trib_band_spec){(float)low, (float)high};
     }
     pipeline->band_count = (uint32_t)trib_value_count(hz);
@@ -257,8 +275,8 @@ static trib_status read_normalise(trib_value map, trib_pipeline_spec *pipeline) 
 }
 
 trib_status trib_read_pipeline(trib_value map, trib_federation *federation) {
-    static const char *const keys[] = {"resample", "fill_rows", "hampel",   "filters",
-                                       "derive",   "channels",  "window",   "output",
+    static const char *const keys[] = {"resample", "fill_rows", "hampel",    "filters",
+                                       "derive",   "channels",  "window",    "output",
                                        "features", "bands",     "normalise", NULL};
     trib_pipeline_spec *pipeline = &federation->pipeline;
     uint32_t sources = federation->source.channel_count;

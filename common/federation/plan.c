@@ -40,8 +40,9 @@ static trib_status read_schedule(trib_value map, trib_federation *federation) {
 }
 
 trib_status trib_read_training(trib_value map, trib_federation *federation) {
-    static const char *const keys[] = {"epochs", "batch",   "optimiser", "momentum", "beta1", "beta2",
-                                       "epsilon", "l2",     "rate",      "schedule", NULL};
+    static const char *const keys[] = {"epochs", "batch",    "optimiser", "momentum",
+                                       "beta1",  "beta2",    "epsilon",   "l2",
+                                       "rate",   "schedule", NULL};
     trib_train_plan *training = &federation->training;
     TRIB_TRY(trib_config_only(map, keys));
     training->epochs = 1;
@@ -56,8 +57,12 @@ trib_status trib_read_rounds(trib_value map, trib_federation *federation) {
     static const char *const keys[] = {"maximum",  "fraction",   "over_selection", "quorum",
                                        "gateways", "deadline_s", "max_weight",     NULL};
     trib_rounds_spec *rounds = &federation->rounds;
-    *rounds = (trib_rounds_spec){.maximum = 30, .fraction = 1, .over_selection = 1, .quorum = 1,
-                                 .gateways = 1, .max_weight = 65536};
+    *rounds = (trib_rounds_spec){.maximum = 30,
+                                 .fraction = 1,
+                                 .over_selection = 1,
+                                 .quorum = 1,
+                                 .gateways = 1,
+                                 .max_weight = 65536};
     double deadline_s = 60;
     TRIB_TRY(trib_config_only(map, keys));
     TRIB_TRY(trib_config_u32(map, "maximum", 1, 1 << 20, &rounds->maximum));
@@ -73,7 +78,8 @@ trib_status trib_read_rounds(trib_value map, trib_federation *federation) {
 }
 
 trib_status trib_read_strategy(trib_value map, trib_federation *federation) {
-    static const char *const keys[] = {"kind", "rate", "momentum", "nesterov", "serve_average", NULL};
+    static const char *const keys[] = {"kind",     "rate",          "momentum",
+                                       "nesterov", "serve_average", NULL};
     static const char *const kinds[] = {"fedavg", "fedavgm", NULL};
     trib_strategy_spec *strategy = &federation->strategy;
     *strategy = (trib_strategy_spec){.kind = TRIB_STRATEGY_FEDAVG, .rate = 1, .momentum = 0.9};

@@ -93,8 +93,8 @@ static trib_status read_delimiter(trib_value map, trib_source_spec *source) {
 }
 
 trib_status trib_read_source(trib_value map, trib_federation *federation) {
-    static const char *const keys[] = {"files",    "clients", "delimiter", "rate_hz",
-                                       "timestamp", "channels", "label",    "targets",
+    static const char *const keys[] = {"files",     "clients",  "delimiter", "rate_hz",
+                                       "timestamp", "channels", "label",     "targets",
                                        "anomaly",   "split",    NULL};
     static const char *const clients[] = {"folder", "file", NULL};
     static const char *const anomaly_keys[] = {"column", NULL};
@@ -120,7 +120,7 @@ trib_status trib_read_source(trib_value map, trib_federation *federation) {
     }
     TRIB_TRY(trib_value_find(map, "anomaly", &anomaly));
     TRIB_TRY(trib_config_only(anomaly, anomaly_keys));
-    TRIB_TRY(trib_config_text(anomaly, "column", source->anomaly_column,
-                              sizeof source->anomaly_column));
+    TRIB_TRY(
+        trib_config_text(anomaly, "column", source->anomaly_column, sizeof source->anomaly_column));
     return read_split(map, source);
 }

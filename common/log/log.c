@@ -93,15 +93,18 @@ void trib_log(trib_log_level level, const char *event, const char *fields, ...) 
     trib_writer line = trib_writer_of(bytes, sizeof bytes);
     if (format == TRIB_LOG_JSON) {
         char head[160];
-        int size = snprintf(head, sizeof head, "{\"time\":\"%s\",\"level\":\"%s\",\"program\":\"%s\",\"event\":",
-                            stamp, trib_log_levels[level], program);
+        int size =
+            snprintf(head, sizeof head,
+                     "{\"time\":\"%s\",\"level\":\"%s\",\"program\":\"%s\",\"event\":", stamp,
+                     trib_log_levels[level], program);
         put(&line, head, (size_t)size);
         put_json(&line, event, strlen(event));
         put_fields_json(&line, values);
         put(&line, "}", 1);
     } else {
         char head[160];
-        int size = snprintf(head, sizeof head, "%s %-5s %s: ", stamp, trib_log_levels[level], program);
+        int size =
+            snprintf(head, sizeof head, "%s %-5s %s: ", stamp, trib_log_levels[level], program);
         put(&line, head, (size_t)size);
         put(&line, event, strlen(event));
         put(&line, "  ", values[0] != '\0' ? 2 : 0);

@@ -60,7 +60,8 @@ trib_status trib_model_copy(const trib_model *model, trib_model **ret_copy) {
     copy->parameters = trib_allocate(parameters, 1);
     if (copy->mean == NULL || copy->deviation == NULL || copy->spread == NULL ||
         copy->parameters == NULL) {
-        return TRIB_FAIL(TRIB_E_IO, "no memory for a model of %u parameters", copy->parameter_count);
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a model of %u parameters",
+                         copy->parameter_count);
     }
     memcpy(copy->mean, model->mean, inputs);
     memcpy(copy->deviation, model->deviation, inputs);

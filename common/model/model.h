@@ -2,10 +2,10 @@
  *
  *     layers.NN.weight, layers.NN.bias           a network, one pair for each layer with parameters
  *     statistic.moment                           hotelling_t2: mean of z z', upper triangle by rows
- *     normalisation.mean, .deviation, .spread    each [columns of an example]; spread is the fleet's
- *                                                geometric mean of deviations
- *     metadata: format "tributary/1", federation, round (within the lineage, decimal), meaning
- *     (canonical JSON: source columns, pipeline, model, labels), pipeline_sha256, lineage_sha256
+ *     normalisation.mean, .deviation, .spread    each [columns of an example]; spread is the
+ * fleet's geometric mean of deviations metadata: format "tributary/1", federation, round (within
+ * the lineage, decimal), meaning (canonical JSON: source columns, pipeline, model, labels),
+ * pipeline_sha256, lineage_sha256
  *
  * No time, host or kernel name goes in: equal training gives equal bytes.
  *
@@ -20,13 +20,14 @@
 typedef struct trib_model {
     trib_federation meaning; /* source, pipeline, model and name; the rest is zero */
     trib_lineage lineage;
-    uint32_t round;            /* rounds of training behind it; 0 is as initialised */
-    uint32_t column_count;     /* of an example: see trib_pipeline_columns; frames and rows share them */
+    uint32_t round; /* rounds of training behind it; 0 is as initialised */
+    uint32_t
+        column_count; /* of an example: see trib_pipeline_columns; frames and rows share them */
     uint32_t parameter_count;
-    float *mean;               /* [column_count] */
-    float *deviation;          /* [column_count], > 0 */
-    float *spread;             /* [column_count] */
-    float *parameters;         /* [parameter_count], as model_plan.h orders them; or the moment */
+    float *mean;       /* [column_count] */
+    float *deviation;  /* [column_count], > 0 */
+    float *spread;     /* [column_count] */
+    float *parameters; /* [parameter_count], as model_plan.h orders them; or the moment */
 } trib_model;
 
 /* Zero parameters, mean 0, deviation and spread 1. */

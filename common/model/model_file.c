@@ -54,7 +54,8 @@ static void add_layers(part_list *list, const trib_model *model) {
             weight[2] = layer->channels_in;
         }
         (void)snprintf(name, sizeof name, "layers.%02u.weight", i);
-        add_part(list, name, convolution ? 3 : 2, weight, model->parameters + layer->parameters_offset);
+        add_part(list, name, convolution ? 3 : 2, weight,
+                 model->parameters + layer->parameters_offset);
         (void)snprintf(name, sizeof name, "layers.%02u.bias", i);
         add_part(list, name, 1, weight, model->parameters + layer->bias_offset);
     }
@@ -74,7 +75,8 @@ static void list_parts(const trib_model *model, part_list *ret_list) {
     }
 }
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are views of little-endian floats");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "tensors are views of little-endian floats");
 
 trib_status trib_model_write(const trib_model *model, trib_buffer *ret_file) {
     part_list list;
@@ -82,7 +84,8 @@ trib_status trib_model_write(const trib_model *model, trib_buffer *ret_file) {
     trib_tensor_view tensors[MAX_PARTS] = {{0}};
     for (size_t i = 0; i < list.count; i++) {
         const part *from = &list.parts[i];
-        tensors[i] = (trib_tensor_view){.name = from->name, .element = TRIB_ELEMENT_F32,
+        tensors[i] = (trib_tensor_view){.name = from->name,
+                                        .element = TRIB_ELEMENT_F32,
                                         .rank = from->rank,
                                         .bytes = trib_bytes_of(from->values, 4 * from->count)};
         memcpy(tensors[i].shape, from->shape, from->rank * sizeof from->shape[0]);
@@ -95,12 +98,9 @@ trib_status trib_model_write(const trib_model *model, trib_buffer *ret_file) {
     trib_hex(trib_bytes_of(model->lineage.pipeline, TRIB_HASH_BYTES), pipeline);
     trib_hex(trib_bytes_of(model->lineage.meaning, TRIB_HASH_BYTES), lineage);
     const trib_metadata_entry metadata[] = {
-        {"federation", model->meaning.name},
-        {"format", format},
-        {"lineage_sha256", lineage},
-        {"meaning", (const char *)meaning.data},
-        {"pipeline_sha256", pipeline},
-        {"round", round},
+        {"federation", model->meaning.name}, {"format", format},
+        {"lineage_sha256", lineage},         {"meaning", (const char *)meaning.data},
+        {"pipeline_sha256", pipeline},       {"round", round},
     };
     const trib_safetensors_content content = {tensors, list.count, metadata,
                                               sizeof metadata / sizeof metadata[0]};

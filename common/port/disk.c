@@ -42,12 +42,13 @@ trib_status trib_disk_read(trib_disk *disk, const char *path, trib_buffer *ret_b
     TRIB_TRY(disk->open(disk, path, TRIB_OPEN_READ, &handle));
     trib_status status = disk->size(disk, handle, &size);
     if (trib_ok(status)) {
-        status = size > ret_bytes->ceiling
-                     ? TRIB_FAIL(TRIB_E_LIMIT, "%s: larger than %zu bytes", path, ret_bytes->ceiling)
-                     : trib_buffer_reserve(ret_bytes, (size_t)size);
+        status = size > ret_bytes->ceiling ? TRIB_FAIL(TRIB_E_LIMIT, "%s: larger than %zu bytes",
+                                                       path, ret_bytes->ceiling)
+                                           : trib_buffer_reserve(ret_bytes, (size_t)size);
     }
     if (trib_ok(status) && size > 0) {
-        status = disk->read_at(disk, handle, 0, ret_bytes->data + ret_bytes->size, (size_t)size, &got);
+        status =
+            disk->read_at(disk, handle, 0, ret_bytes->data + ret_bytes->size, (size_t)size, &got);
     }
     disk->close(disk, handle);
     if (trib_ok(status)) {

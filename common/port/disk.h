@@ -29,9 +29,11 @@ struct trib_disk {
     TRIB_MUST_CHECK trib_status (*truncate)(trib_disk *disk, int handle, uint64_t size);
     TRIB_MUST_CHECK trib_status (*sync)(trib_disk *disk, int handle);
     TRIB_MUST_CHECK trib_status (*sync_folder)(trib_disk *disk, const char *path);
-    TRIB_MUST_CHECK trib_status (*make_folder)(trib_disk *disk, const char *path); /* fine if there */
+    TRIB_MUST_CHECK trib_status (*make_folder)(trib_disk *disk,
+                                               const char *path); /* fine if there */
     TRIB_MUST_CHECK trib_status (*rename)(trib_disk *disk, const char *from, const char *to);
-    TRIB_MUST_CHECK trib_status (*remove)(trib_disk *disk, const char *path); /* fine if not there */
+    TRIB_MUST_CHECK trib_status (*remove)(trib_disk *disk,
+                                          const char *path); /* fine if not there */
     /* Calls `each` with every plain name in the folder, in no order. */
     TRIB_MUST_CHECK trib_status (*list)(trib_disk *disk, const char *path,
                                         trib_status (*each)(void *context, const char *name),
@@ -42,6 +44,7 @@ struct trib_disk {
 TRIB_MUST_CHECK trib_status trib_disk_replace(trib_disk *disk, const char *folder, const char *name,
                                               trib_bytes bytes);
 /* Appends the whole file to the buffer, up to its ceiling. */
-TRIB_MUST_CHECK trib_status trib_disk_read(trib_disk *disk, const char *path, trib_buffer *ret_bytes);
+TRIB_MUST_CHECK trib_status trib_disk_read(trib_disk *disk, const char *path,
+                                           trib_buffer *ret_bytes);
 
 #endif

@@ -11,8 +11,8 @@ void trib_round_select(const trib_rounds_spec *spec, bool statistics, uint32_t m
                        trib_round_plan *ret_plan) {
     uint32_t quorum = spec->quorum < members ? spec->quorum : members;
     double fraction = statistics ? 1.0 : spec->fraction;
-    uint32_t wanted = ceiling_of(fraction * (double)members, quorum > 0 ? quorum : 1,
-                                 members > 0 ? members : 1);
+    uint32_t wanted =
+        ceiling_of(fraction * (double)members, quorum > 0 ? quorum : 1, members > 0 ? members : 1);
     double selected = fraction * spec->over_selection;
     double least = members > 0 ? (double)wanted / (double)members : 1;
     selected = selected > least ? selected : least;
@@ -25,8 +25,8 @@ void trib_round_select(const trib_rounds_spec *spec, bool statistics, uint32_t m
 }
 
 void trib_round_open(trib_round *round, const trib_round_plan *plan, uint64_t now_ms) {
-    *round = (trib_round){.plan = *plan, .phase = TRIB_ROUND_OPEN,
-                          .deadline_ms = now_ms + plan->deadline_ms};
+    *round = (trib_round){
+        .plan = *plan, .phase = TRIB_ROUND_OPEN, .deadline_ms = now_ms + plan->deadline_ms};
 }
 
 static trib_round_action close_round(trib_round *round) {

@@ -1,8 +1,8 @@
 /* One round as a pure machine: who takes part, what is counted, when it closes.
  *
  * step(round, event) -> action. No clock, no network, no disk: the time is in the event, and the
- * owner carries the action out after its record is durable. Times are of a monotonic clock, so a wall
- * clock that jumps closes nothing; after a restart the deadline is armed anew.
+ * owner carries the action out after its record is durable. Times are of a monotonic clock, so a
+ * wall clock that jumps closes nothing; after a restart the deadline is armed anew.
  *
  * threads  one
  */
@@ -20,19 +20,19 @@ static inline uint64_t trib_round_number(uint32_t incarnation, uint32_t count) {
 /* What selection, closing and admission need to know; fixed when the round opens. */
 typedef struct trib_round_plan {
     uint64_t number;
-    bool statistics;       /* round 0 of a lineage; else training */
-    uint32_t ordinal;      /* within the lineage: 0 for statistics, then 1, 2 .. */
-    uint32_t expected;     /* updates that close the round early; also N */
+    bool statistics;   /* round 0 of a lineage; else training */
+    uint32_t ordinal;  /* within the lineage: 0 for statistics, then 1, 2 .. */
+    uint32_t expected; /* updates that close the round early; also N */
     uint32_t quorum;
     uint32_t fraction_ppm; /* selected: trib_select < this */
     uint8_t salt[TRIB_SELECT_SALT_BYTES];
-    uint32_t deadline_ms;  /* from opening */
+    uint32_t deadline_ms; /* from opening */
     uint32_t max_weight;
 } trib_round_plan;
 
-/* Selection for `members` gateways: wanted = ceil(fraction * members), selected over_selection times
- * as many, at least the quorum, at most all. Statistics ask everybody. Number and salt are set by the
- * caller. */
+/* Selection for `members` gateways: wanted = ceil(fraction * members), selected over_selection
+ * times as many, at least the quorum, at most all. Statistics ask everybody. Number and salt are
+ * set by the caller. */
 void trib_round_select(const trib_rounds_spec *spec, bool statistics, uint32_t members,
                        trib_round_plan *ret_plan);
 
@@ -88,7 +88,7 @@ typedef enum trib_verdict {
 typedef struct trib_candidate {
     uint64_t round;
     bool statistics;
-    bool counted;     /* this gateway's update of this round was accepted before */
+    bool counted; /* this gateway's update of this round was accepted before */
     bool revoked;
     bool base_matches;
     uint32_t selection; /* trib_select of the gateway */

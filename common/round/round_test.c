@@ -8,8 +8,12 @@
 #include "common/round/round.h"
 
 static trib_round open_round(uint32_t expected, uint32_t quorum) {
-    trib_round_plan plan = {.number = trib_round_number(1, 5), .ordinal = 4, .expected = expected,
-                            .quorum = quorum, .fraction_ppm = 500000, .deadline_ms = 1000,
+    trib_round_plan plan = {.number = trib_round_number(1, 5),
+                            .ordinal = 4,
+                            .expected = expected,
+                            .quorum = quorum,
+                            .fraction_ppm = 500000,
+                            .deadline_ms = 1000,
                             .max_weight = 100};
     trib_round round;
     trib_round_open(&round, &plan, 7000);
@@ -71,8 +75,8 @@ static void verdicts_follow_from_round_gateway_and_weight(void **state) {
     (void)state;
     trib_round round = open_round(9, 1);
     const char *reason;
-    const trib_candidate good = {.round = round.plan.number, .base_matches = true,
-                                 .selection = 499999, .weight = 100};
+    const trib_candidate good = {
+        .round = round.plan.number, .base_matches = true, .selection = 499999, .weight = 100};
     assert_int_equal(trib_round_admit(&round, &good, &reason), TRIB_VERDICT_ACCEPTED);
     trib_candidate c = good;
     c.counted = true;

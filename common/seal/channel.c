@@ -68,8 +68,8 @@ trib_status trib_channel_seal(const trib_crypto *crypto, trib_channel *channel, 
     uint8_t nonce[TRIB_AEAD_NONCE_BYTES], storage[ASSOCIATED_SIZE];
     make_nonce(channel, sequence, nonce);
     trib_bytes data = associated(topic, trib_bytes_of(header, TRIB_FRAME_HEADER_BYTES), storage);
-    trib_status status = crypto->aead_seal(channel->key, nonce, data, text,
-                                           ret_frame->data + ret_frame->size);
+    trib_status status =
+        crypto->aead_seal(channel->key, nonce, data, text, ret_frame->data + ret_frame->size);
     if (!trib_ok(status)) {
         ret_frame->size -= TRIB_FRAME_HEADER_BYTES;
         return status;
@@ -88,8 +88,8 @@ trib_status trib_frame_parse(trib_bytes bytes, trib_frame *ret_frame) {
     TRIB_TRY(trib_read_u64(&cursor, &sequence));
     if (version != VERSION || kind == 0 || kind >= TRIB_TOPIC_KIND_END ||
         cursor.left < TRIB_AEAD_TAG_BYTES || sequence == UINT64_MAX) {
-        return TRIB_FAIL(TRIB_E_CORRUPT, "a frame of version %u and kind %u, %zu bytes", version, kind,
-                         bytes.size);
+        return TRIB_FAIL(TRIB_E_CORRUPT, "a frame of version %u and kind %u, %zu bytes", version,
+                         kind, bytes.size);
     }
     *ret_frame = (trib_frame){(trib_topic_kind)kind, session, sequence,
                               trib_bytes_of(cursor.at, cursor.left)};
@@ -109,11 +109,13 @@ trib_status trib_channel_open(const trib_crypto *crypto, trib_channel *channel, 
     }
     size_t size = parsed.sealed.size - TRIB_AEAD_TAG_BYTES;
     if (ret_text->overflow || size > ret_text->capacity - ret_text->size) {
-        return TRIB_FAIL(TRIB_E_LIMIT, "a frame of %zu bytes is longer than its topic allows", size);
+        return TRIB_FAIL(TRIB_E_LIMIT, "a frame of %zu bytes is longer than its topic allows",
+                         size);
     }
     uint8_t nonce[TRIB_AEAD_NONCE_BYTES], storage[ASSOCIATED_SIZE];
     make_nonce(channel, parsed.sequence, nonce);
-    trib_bytes data = associated(topic, trib_bytes_of(frame.data, TRIB_FRAME_HEADER_BYTES), storage);
+    trib_bytes data =
+        associated(topic, trib_bytes_of(frame.data, TRIB_FRAME_HEADER_BYTES), storage);
     TRIB_TRY(crypto->aead_open(channel->key, nonce, data, parsed.sealed,
                                ret_text->data + ret_text->size));
     ret_text->size += size;

@@ -1,10 +1,11 @@
 /* Sealed frames between one gateway and the cloud.
  *
- * A session is one HPKE context, set up by a join. Each kind of topic has its own channel: a key and
- * a sequence of its own. Updates use the context itself; every other kind uses 28 bytes exported
- * from it under "tributary/v1 <nn>" 0x00 u64 boot: nn is the kind's number in two digits; the bytes are
- * 16 of key, 12 of base nonce. `boot` is the cloud's start number for what goes up other than updates,
- * so that what was sealed before a restart of the cloud cannot be replayed after it; else 0.
+ * A session is one HPKE context, set up by a join. Each kind of topic has its own channel: a key
+ * and a sequence of its own. Updates use the context itself; every other kind uses 28 bytes
+ * exported from it under "tributary/v1 <nn>" 0x00 u64 boot: nn is the kind's number in two digits;
+ * the bytes are 16 of key, 12 of base nonce. `boot` is the cloud's start number for what goes up
+ * other than updates, so that what was sealed before a restart of the cloud cannot be replayed
+ * after it; else 0.
  *
  *     frame = u8 version = 1, u8 kind, u64 session, u64 sequence, ciphertext, tag
  *     nonce = base nonce XOR sequence (big-endian, as RFC 9180, 5.2)
@@ -13,9 +14,9 @@
  * A sender never uses a number twice and a receiver never accepts one twice: `next` only rises, and
  * whoever persists a channel persists a `next` beyond any that was used (docs/protocol.md).
  *
- * errors   TRIB_E_CORRUPT a malformed frame;  TRIB_E_DENIED not sealed by that channel for that topic
- *          TRIB_E_STATE a number that was accepted before, or is older than one that was
- * threads  one; secrets: trib_channel_wipe
+ * errors   TRIB_E_CORRUPT a malformed frame;  TRIB_E_DENIED not sealed by that channel for that
+ * topic TRIB_E_STATE a number that was accepted before, or is older than one that was threads  one;
+ * secrets: trib_channel_wipe
  */
 #ifndef TRIB_SEAL_CHANNEL_H
 #define TRIB_SEAL_CHANNEL_H
@@ -34,12 +35,12 @@ typedef struct trib_channel {
 } trib_channel;
 
 TRIB_MUST_CHECK trib_status trib_channel_init(const trib_crypto *crypto, const trib_hpke *context,
-                                              uint64_t session, trib_topic_kind kind,
-                                              uint64_t boot, trib_channel *ret_channel);
+                                              uint64_t session, trib_topic_kind kind, uint64_t boot,
+                                              trib_channel *ret_channel);
 void trib_channel_wipe(trib_channel *channel);
 
-/* Seals with the number `next` and raises it, whatever comes of the frame afterwards. `topic` is the
- * text it will be published under. Takes text.size + TRIB_FRAME_OVERHEAD_BYTES of ret_frame. */
+/* Seals with the number `next` and raises it, whatever comes of the frame afterwards. `topic` is
+ * the text it will be published under. Takes text.size + TRIB_FRAME_OVERHEAD_BYTES of ret_frame. */
 TRIB_MUST_CHECK trib_status trib_channel_seal(const trib_crypto *crypto, trib_channel *channel,
                                               const char *topic, trib_bytes text,
                                               trib_writer *ret_frame);

@@ -21,7 +21,8 @@ trib_status trib_envelope_parse(trib_bytes bytes, trib_envelope *ret_envelope) {
     trib_wire_catch(&message.body, &envelope.body);
     TRIB_TRY(TRIB_WIRE_DECODE(Signed, bytes, &message));
     if (message.signature.size != sizeof envelope.signature.bytes || envelope.body.size == 0) {
-        return TRIB_FAIL(TRIB_E_CORRUPT, "an envelope without a body or with a signature of %u bytes",
+        return TRIB_FAIL(TRIB_E_CORRUPT,
+                         "an envelope without a body or with a signature of %u bytes",
                          (unsigned)message.signature.size);
     }
     memcpy(envelope.signature.bytes, message.signature.bytes, sizeof envelope.signature.bytes);

@@ -79,18 +79,16 @@ trib_status trib_object_describe(const trib_crypto *crypto, const trib_secret *m
 trib_status trib_object_unwrap(const trib_crypto *crypto, const trib_epoch_secret *epoch_key,
                                const trib_wire_Object *object, trib_object_key *ret_key) {
     if (object->id.size != ID_BYTES || object->wrapped_key.size != WRAPPED_BYTES ||
-        object->size == 0 ||
-        object->size > TRIB_OBJECT_MAX_BYTES || object->chunk_size < 1024 ||
+        object->size == 0 || object->size > TRIB_OBJECT_MAX_BYTES || object->chunk_size < 1024 ||
         object->chunk_size > TRIB_OBJECT_CHUNK_BYTES) {
         return TRIB_FAIL(TRIB_E_CORRUPT, "an object of %llu bytes in chunks of %u",
                          (unsigned long long)object->size, object->chunk_size);
     }
     trib_object_key key;
     uint8_t id[ID_BYTES];
-    TRIB_TRY(crypto->aead_open(epoch_key->bytes, object->id.bytes,
-                               trib_bytes_of(object->id.bytes, ID_BYTES),
-                               trib_bytes_of(object->wrapped_key.bytes, object->wrapped_key.size),
-                               (uint8_t *)&key));
+    TRIB_TRY(crypto->aead_open(
+        epoch_key->bytes, object->id.bytes, trib_bytes_of(object->id.bytes, ID_BYTES),
+        trib_bytes_of(object->wrapped_key.bytes, object->wrapped_key.size), (uint8_t *)&key));
     TRIB_TRY(object_id(crypto, &key, id));
     if (memcmp(id, object->id.bytes, ID_BYTES) != 0) {
         trib_wipe(&key, sizeof key);

@@ -1,7 +1,7 @@
 /* Models on their way to all: encrypted under a key of their own, wrapped by an epoch key.
  *
- * Each chunk is sealed by itself, so a gateway can ask for just the ones it lacks. All keys of a cloud
- * come from its one master secret, so nothing needs to be stored and publishing again after a
+ * Each chunk is sealed by itself, so a gateway can ask for just the ones it lacks. All keys of a
+ * cloud come from its one master secret, so nothing needs to be stored and publishing again after a
  * restart gives the same bytes:
  *     epoch key  = HKDF-Expand(master, "tributary/v1 epoch"  0x00 federation 0x00 epoch)
  *     object key = HKDF-Expand(master, "tributary/v1 object" 0x00 federation 0x00 digest)
@@ -11,8 +11,8 @@
  * The id depends on the key, and the digest is wrapped with it, so that who knows a model cannot
  * recognise it on the broker.
  *
- * errors   TRIB_E_DENIED when it was not sealed so;  TRIB_E_CORRUPT for a description that cannot be
- * threads  pure
+ * errors   TRIB_E_DENIED when it was not sealed so;  TRIB_E_CORRUPT for a description that cannot
+ * be threads  pure
  */
 #ifndef TRIB_SEAL_OBJECT_H
 #define TRIB_SEAL_OBJECT_H

@@ -22,11 +22,13 @@ static int set_up(void **state) {
     crypto = trib_crypto_host();
     assert_true(trib_ok(crypto->generate(&gateway)) && trib_ok(crypto->generate(&cloud)));
     trib_session_info_make("plant", "press-1", 7, &info);
-    const trib_hpke_sender from = {.info = trib_bytes_of(info.bytes, info.size),
-                                   .recipient = &cloud.public, .own = &gateway};
+    const trib_hpke_sender from = {
+        .info = trib_bytes_of(info.bytes, info.size), .recipient = &cloud.public, .own = &gateway};
     assert_true(trib_ok(trib_hpke_setup_sender(crypto, &from, &enc, &sender)));
-    const trib_hpke_receiver to = {.info = trib_bytes_of(info.bytes, info.size), .own = &cloud,
-                                   .sender = &gateway.public, .enc = &enc};
+    const trib_hpke_receiver to = {.info = trib_bytes_of(info.bytes, info.size),
+                                   .own = &cloud,
+                                   .sender = &gateway.public,
+                                   .enc = &enc};
     assert_true(trib_ok(trib_hpke_setup_receiver(crypto, &to, &receiver)));
     return 0;
 }
@@ -65,7 +67,7 @@ static void frames_open_once_and_in_order(void **state) {
                third = seal(&both.up, topic, "three", c);
     assert_int_equal(open_at(&both.down, topic, first), TRIB_OK);
     assert_int_equal(open_at(&both.down, topic, first), TRIB_E_STATE);
-    assert_int_equal(open_at(&both.down, topic, third), TRIB_OK); /* one was lost: fine */
+    assert_int_equal(open_at(&both.down, topic, third), TRIB_OK);       /* one was lost: fine */
     assert_int_equal(open_at(&both.down, topic, second), TRIB_E_STATE); /* reordered: too late */
 }
 
@@ -132,8 +134,9 @@ static void an_envelope_is_believed_from_a_trusted_key_for_its_purpose_alone(voi
     writer = trib_writer_of(storage, sizeof storage); /* another key that claims the id */
     assert_true(trib_ok(trib_envelope_seal(crypto, &gateway.secret, id.text, "round",
                                            trib_bytes_text("the body"), &writer)));
-    assert_int_equal(trib_envelope_open(crypto, &trusted, "round", trib_written(&writer), &body).code,
-                     TRIB_E_DENIED);
+    assert_int_equal(
+        trib_envelope_open(crypto, &trusted, "round", trib_written(&writer), &body).code,
+        TRIB_E_DENIED);
 }
 
 static void objects_come_back_chunk_by_chunk_in_any_order(void **state) {

@@ -52,7 +52,8 @@ trib_status trib_strategy_apply(trib_strategy *strategy, const double *mean, flo
     for (uint32_t i = 0; i < strategy->count; i++) {
         double next = (double)parameters[i] + rate * step_of(strategy, i, mean[i], &momentum);
         if (!isfinite((float)next) || !isfinite(momentum)) {
-            return TRIB_FAIL(TRIB_E_STATE, "parameter %u would become %g: lower the rates", i, next);
+            return TRIB_FAIL(TRIB_E_STATE, "parameter %u would become %g: lower the rates", i,
+                             next);
         }
     }
     strategy->rounds++;
@@ -66,8 +67,8 @@ trib_status trib_strategy_apply(trib_strategy *strategy, const double *mean, flo
             strategy->momentum[i] = momentum;
         }
         if (strategy->average != NULL) {
-            strategy->average[i] = (float)(keep * (double)strategy->average[i] +
-                                           (1 - keep) * (double)parameters[i]);
+            strategy->average[i] =
+                (float)(keep * (double)strategy->average[i] + (1 - keep) * (double)parameters[i]);
         }
     }
     return TRIB_SUCCESS;
@@ -81,13 +82,17 @@ trib_status trib_strategy_write(const trib_strategy *strategy, trib_buffer *ret_
     trib_tensor_view tensors[2] = {{0}};
     size_t count = 0, bytes = 4 * (size_t)strategy->count;
     if (strategy->average != NULL) {
-        tensors[count++] = (trib_tensor_view){.name = "average", .element = TRIB_ELEMENT_F32,
-                                              .rank = 1, .shape = {strategy->count},
+        tensors[count++] = (trib_tensor_view){.name = "average",
+                                              .element = TRIB_ELEMENT_F32,
+                                              .rank = 1,
+                                              .shape = {strategy->count},
                                               .bytes = trib_bytes_of(strategy->average, bytes)};
     }
     if (strategy->momentum != NULL) {
-        tensors[count++] = (trib_tensor_view){.name = "momentum", .element = TRIB_ELEMENT_F32,
-                                              .rank = 1, .shape = {strategy->count},
+        tensors[count++] = (trib_tensor_view){.name = "momentum",
+                                              .element = TRIB_ELEMENT_F32,
+                                              .rank = 1,
+                                              .shape = {strategy->count},
                                               .bytes = trib_bytes_of(strategy->momentum, bytes)};
     }
     char rounds[16];

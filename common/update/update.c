@@ -55,8 +55,8 @@ static void write_header(trib_writer *packed, trib_codec codec, uint32_t count, 
 
 /* One block of int8: the scale is the largest magnitude over 127; a value between two steps goes
  * up with the probability of its fraction, so that rounding does not bias the sum. */
-static void quantise_block(const float *values, uint32_t count, trib_random *random, float *ret_scale,
-                           uint8_t *ret_steps) {
+static void quantise_block(const float *values, uint32_t count, trib_random *random,
+                           float *ret_scale, uint8_t *ret_steps) {
     float largest = 0;
     for (uint32_t i = 0; i < count; i++) {
         float magnitude = fabsf(values[i]);
@@ -108,8 +108,9 @@ trib_status trib_update_pack(trib_codec codec, float *delta, uint32_t count, uin
                              float clip_norm, trib_random *random, trib_writer *ret_packed) {
     if (weight == 0 || weight > TRIB_UPDATE_MAX_WEIGHT || count == 0 ||
         count > TRIB_UPDATE_MAX_COUNT) {
-        return TRIB_FAIL(TRIB_E_ARGUMENT, "%u parameters of weight %u: at least 1, at most %d and %d",
-                         count, weight, TRIB_UPDATE_MAX_COUNT, TRIB_UPDATE_MAX_WEIGHT);
+        return TRIB_FAIL(TRIB_E_ARGUMENT,
+                         "%u parameters of weight %u: at least 1, at most %d and %d", count, weight,
+                         TRIB_UPDATE_MAX_COUNT, TRIB_UPDATE_MAX_WEIGHT);
     }
     size_t size = trib_update_packed_size(codec, count);
     if (ret_packed->overflow || size > ret_packed->capacity - ret_packed->size) {
@@ -236,7 +237,8 @@ void trib_update_decode(const trib_update_view *view, uint32_t first, uint32_t c
             memcpy(&value, &bits, sizeof value);
             ret_values[i] = (double)value;
         } else {
-            ret_values[i] = (double)(int8_t)view->values[at] * (double)scale_at(view, at / view->block);
+            ret_values[i] =
+                (double)(int8_t)view->values[at] * (double)scale_at(view, at / view->block);
         }
     }
 }

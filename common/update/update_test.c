@@ -110,22 +110,32 @@ static void what_the_format_does_not_allow_is_refused(void **state) {
     const struct {
         size_t at;
         uint8_t value;
-    } flaws[] = {{0, 2}, {1, 0}, {1, 3}, {1, 1}, {2, 1}, {4, 0}, {7, 1}, {10, 0xff},
-                 {15, 0xbf} /* a negative scale */, {15, 0x7f} /* NaN or infinite */,
+    } flaws[] = {{0, 2},
+                 {1, 0},
+                 {1, 3},
+                 {1, 1},
+                 {2, 1},
+                 {4, 0},
+                 {7, 1},
+                 {10, 0xff},
+                 {15, 0xbf} /* a negative scale */,
+                 {15, 0x7f} /* NaN or infinite */,
                  {size - 1, 0x80}};
     trib_update_view view;
     for (size_t i = 0; i < sizeof flaws / sizeof flaws[0]; i++) {
         uint8_t kept = storage[flaws[i].at], next = storage[14];
         storage[flaws[i].at] = flaws[i].value;
         storage[14] = flaws[i].at == 15 ? 0xff : next;
-        assert_int_equal(trib_update_open(trib_bytes_of(storage, size), &view).code, TRIB_E_CORRUPT);
+        assert_int_equal(trib_update_open(trib_bytes_of(storage, size), &view).code,
+                         TRIB_E_CORRUPT);
         storage[flaws[i].at] = kept;
         storage[14] = next;
     }
     for (size_t cut = 0; cut < size; cut += 7) {
         assert_int_equal(trib_update_open(trib_bytes_of(storage, cut), &view).code, TRIB_E_CORRUPT);
     }
-    assert_int_equal(trib_update_open(trib_bytes_of(storage, size + 1), &view).code, TRIB_E_CORRUPT);
+    assert_int_equal(trib_update_open(trib_bytes_of(storage, size + 1), &view).code,
+                     TRIB_E_CORRUPT);
     assert_true(trib_ok(trib_update_open(trib_bytes_of(storage, size), &view)));
 }
 

@@ -6,18 +6,12 @@ static const struct {
     trib_topic_kind kind;
     const char *suffix;
 } suffixes[] = {
-    {TRIB_TOPIC_UP_STATUS, "up/status"},
-    {TRIB_TOPIC_UP_JOIN, "up/join"},
-    {TRIB_TOPIC_UP_UPDATE, "up/update"},
-    {TRIB_TOPIC_UP_PREDICTION, "up/prediction"},
-    {TRIB_TOPIC_UP_ALERT, "up/alert"},
-    {TRIB_TOPIC_UP_TELEMETRY, "up/telemetry"},
-    {TRIB_TOPIC_DOWN_WELCOME, "down/welcome"},
-    {TRIB_TOPIC_DOWN_RECEIPT, "down/receipt"},
-    {TRIB_TOPIC_DOWN_COMMAND, "down/command"},
-    {TRIB_TOPIC_ALL_FEDERATION, "federation"},
-    {TRIB_TOPIC_ALL_ROUND, "round"},
-    {TRIB_TOPIC_ALL_RELEASE, "release"},
+    {TRIB_TOPIC_UP_STATUS, "up/status"},       {TRIB_TOPIC_UP_JOIN, "up/join"},
+    {TRIB_TOPIC_UP_UPDATE, "up/update"},       {TRIB_TOPIC_UP_PREDICTION, "up/prediction"},
+    {TRIB_TOPIC_UP_ALERT, "up/alert"},         {TRIB_TOPIC_UP_TELEMETRY, "up/telemetry"},
+    {TRIB_TOPIC_DOWN_WELCOME, "down/welcome"}, {TRIB_TOPIC_DOWN_RECEIPT, "down/receipt"},
+    {TRIB_TOPIC_DOWN_COMMAND, "down/command"}, {TRIB_TOPIC_ALL_FEDERATION, "federation"},
+    {TRIB_TOPIC_ALL_ROUND, "round"},           {TRIB_TOPIC_ALL_RELEASE, "release"},
     {TRIB_TOPIC_ALL_OBJECT, "object/"},
 };
 enum { SUFFIXES = sizeof suffixes / sizeof suffixes[0], ID_DIGITS = 32 };

@@ -46,6 +46,7 @@ bool trib_topic_name_valid(const char *name);
 /* Into ret_text [TRIB_TOPIC_SIZE]; names must be valid. */
 void trib_topic_format(const trib_topic *topic, char *ret_text);
 /* TRIB_E_CORRUPT for anything that trib_topic_format would not have written. */
-TRIB_MUST_CHECK trib_status trib_topic_parse(const char *text, size_t length, trib_topic *ret_topic);
+TRIB_MUST_CHECK trib_status trib_topic_parse(const char *text, size_t length,
+                                             trib_topic *ret_topic);
 
 #endif

@@ -1,7 +1,7 @@
 /* Messages to bytes and back, and the topics they travel under.
  *
- * Structs are nanopb's, from tributary.proto: trib_wire_Round and so on. Fields that may be long are
- * views: set them before encoding with trib_wire_put, and catch them while decoding with
+ * Structs are nanopb's, from tributary.proto: trib_wire_Round and so on. Fields that may be long
+ * are views: set them before encoding with trib_wire_put, and catch them while decoding with
  * trib_wire_catch (they then point into the decoded bytes, which must outlive them).
  *
  * errors   decoding: TRIB_E_CORRUPT for anything malformed or past a ceiling of tributary.options

@@ -95,9 +95,16 @@ static void topics_are_read_as_they_are_written(void **state) {
 static void other_topics_are_refused(void **state) {
     (void)state;
     const char *const bad[] = {
-        "", "tributary/v1/", "tributary/v2/a/b/up/join", "tributary/v1/a/b/up/joins",
-        "tributary/v1/a/b/up/join/", "tributary/v1/A/b/up/join", "tributary/v1/a/all/up/join",
-        "tributary/v1/all/b/up/join", "tributary/v1/a/b/round", "tributary/v1/a//up/join",
+        "",
+        "tributary/v1/",
+        "tributary/v2/a/b/up/join",
+        "tributary/v1/a/b/up/joins",
+        "tributary/v1/a/b/up/join/",
+        "tributary/v1/A/b/up/join",
+        "tributary/v1/a/all/up/join",
+        "tributary/v1/all/b/up/join",
+        "tributary/v1/a/b/round",
+        "tributary/v1/a//up/join",
         "tributary/v1/a/all/object/00112233445566778899aabbccddeeff/",
         "tributary/v1/a/all/object/00112233445566778899aabbccddeeff/01",
         "tributary/v1/a/all/object/00112233445566778899AABBccddeeff/1",

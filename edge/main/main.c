@@ -45,8 +45,8 @@ static int serve(const edge_config *config, const char *said) {
     if (said[0] != '\0') {
         trib_log(TRIB_LOG_INFO, "OpenBLAS", "what=%s", said);
     }
-    trib_log(TRIB_LOG_INFO, "started", "gateway=%s federation=%s kernels=%s", agent->identity.gateway,
-             agent->identity.federation, kernels_said);
+    trib_log(TRIB_LOG_INFO, "started", "gateway=%s federation=%s kernels=%s",
+             agent->identity.gateway, agent->identity.federation, kernels_said);
     edge_agent_run(agent);
     running = NULL;
     edge_agent_destroy(agent);

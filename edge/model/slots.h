@@ -1,9 +1,10 @@
-/* Two slots for models: a release is verified, written to the spare one, and switched to in one step.
+/* Two slots for models: a release is verified, written to the spare one, and switched to in one
+ * step.
  *
  * A crash leaves the old model or the new one active, never half of either.
  *
- * errors   TRIB_E_DENIED a model of another pipeline than the federation's;  TRIB_E_CORRUPT, TRIB_E_IO
- * threads  one
+ * errors   TRIB_E_DENIED a model of another pipeline than the federation's;  TRIB_E_CORRUPT,
+ * TRIB_E_IO threads  one
  */
 #ifndef EDGE_MODEL_SLOTS_H
 #define EDGE_MODEL_SLOTS_H
@@ -23,8 +24,8 @@ typedef struct edge_slots {
 TRIB_MUST_CHECK trib_status edge_slots_install(edge_slots *slots, const trib_federation *federation,
                                                uint64_t release, trib_bytes file,
                                                trib_model **ret_model);
-/* The active model, after a restart. TRIB_E_NOT_FOUND before the first; TRIB_E_CORRUPT when the file is
- * not what was installed. */
+/* The active model, after a restart. TRIB_E_NOT_FOUND before the first; TRIB_E_CORRUPT when the
+ * file is not what was installed. */
 TRIB_MUST_CHECK trib_status edge_slots_load(edge_slots *slots, const trib_federation *federation,
                                             uint64_t *ret_release, trib_model **ret_model);
 

@@ -1,10 +1,10 @@
-/* Preloaded into tributary-cloud (or tributary-edge) by the crash test: counts what the program does to
- * its files and its broker, and kills it with SIGKILL at a chosen moment.
+/* Preloaded into tributary-cloud (or tributary-edge) by the crash test: counts what the program
+ * does to its files and its broker, and kills it with SIGKILL at a chosen moment.
  *
  *     TRIB_KILL_AT=phase:n    before the n-th operation of that phase (1, 2 ...)
  *     TRIB_KILL_LOG=file      the phase is appended there just before the kill
- *     TRIB_FULL=file          while it exists, writing to a ledger or an outbox fails: the disk is full
- *     TRIB_1970=file          while it exists, the wall clock stands in 1970
+ *     TRIB_FULL=file          while it exists, writing to a ledger or an outbox fails: the disk is
+ * full TRIB_1970=file          while it exists, the wall clock stands in 1970
  *
  * Phases, told by the file an operation goes to and what came before it:
  *     receive   reading from the broker's socket
@@ -29,8 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const names[] = {"receive", "append", "fsync", "receipt", "close", "commit",
-                                    "publish"};
+static const char *const names[] = {"receive", "append", "fsync",  "receipt",
+                                    "close",   "commit", "publish"};
 enum phase { RECEIVE, APPEND, FSYNC, RECEIPT, CLOSE, COMMIT, PUBLISH, PHASES, NONE };
 
 static _Atomic int last_file = NONE; /* what was written or synced last */

@@ -116,7 +116,8 @@ static trib_status remove_file(trib_disk *disk, const char *path) {
 }
 
 static trib_status list_folder(trib_disk *disk, const char *path,
-                               trib_status (*each)(void *context, const char *name), void *context) {
+                               trib_status (*each)(void *context, const char *name),
+                               void *context) {
     (void)disk;
     DIR *folder = opendir(path);
     if (folder == NULL) {
@@ -133,8 +134,8 @@ static trib_status list_folder(trib_disk *disk, const char *path,
 }
 
 trib_disk *trib_posix_disk(void) {
-    static trib_disk disk = {open_file,   close_file, append,      read_at,
-                             file_size,   truncate_file, sync_file, sync_folder,
-                             make_folder, rename_file, remove_file, list_folder};
+    static trib_disk disk = {open_file,   close_file,    append,      read_at,
+                             file_size,   truncate_file, sync_file,   sync_folder,
+                             make_folder, rename_file,   remove_file, list_folder};
     return &disk;
 }

@@ -19,7 +19,8 @@ void trib_queue_destroy(trib_queue *queue);
 
 /* False when full (the item stays the caller's, and is counted), or closed. Never waits. */
 TRIB_MUST_CHECK bool trib_queue_push(trib_queue *queue, void *item);
-/* Waits for room up to timeout_ms: for producers that may be slowed down, such as a reader of a pipe. */
+/* Waits for room up to timeout_ms: for producers that may be slowed down, such as a reader of a
+ * pipe. */
 TRIB_MUST_CHECK bool trib_queue_push_wait(trib_queue *queue, void *item, uint64_t timeout_ms);
 /* The oldest item, or NULL after timeout_ms or once closed and empty. */
 void *trib_queue_pop(trib_queue *queue, uint64_t timeout_ms);
