@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Four gateways federate through a real broker; the model equals the simulation's, bit for bit, comes
 back over the air, and predicts on the live stream. Then a new lineage, and a restart of everything."""
+import json
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from fleet import Fleet, wait_for  # noqa: E402
+from fleet import TRIBUTARY, Fleet, wait_for  # noqa: E402
 import machines  # noqa: E402
 
 GATEWAYS, ROUNDS = 4, 3
@@ -72,14 +74,30 @@ with Fleet("federate") as fleet:
     joins = fleet.api("GET", "/v1/health")["counts"]["joins"]
     assert joins == 0, f"{joins} gateways joined again"
 
-    # And the live stream is judged by the model.
-    name = recordings[0].stem
-    fleet.stop(name)
-    fleet.start_edge("live-1", "rotating-machine",
-                     f"{{kind: replay, path: {recordings[0]}, speed: 20, loop: true}}",
-                     "predictions: {publish: true, every: 1}")
+    # And a live stream from standard input is judged by the model.
+    live = subprocess.Popen([TRIBUTARY, "generate", "--live", "machine-1", "--seconds", "0"],
+                            stdout=subprocess.PIPE)
+    fleet.start_edge("live-1", "rotating-machine", "{kind: stdin, format: csv}",
+                     "predictions: {publish: true, every: 1}", stdin=live.stdout)
     gateway = lambda: fleet.api("GET", "/v1/federations/rotating-machine/gateways/live-1")
     wait_for("live-1 joins", lambda: "joined" in fleet.log("cloud") and "live-1" in fleet.log("cloud"))
     wait_for("predictions from live-1", lambda: gateway()["predictions"] > 3, 60)
     assert gateway()["last_label"] in ("healthy", "imbalance", "misalignment", "bearing_wear")
+    live.kill()
+    live.wait()
+
+    # Anyone can open the model file as it is.
+    try:
+        import safetensors
+        from safetensors.numpy import load
+    except ImportError:
+        print("not tried: Python's safetensors is not installed")
+    else:
+        path = fleet.folder / "served.safetensors"
+        path.write_bytes(fleet.api("GET", f"/v1/models/{served}"))
+        tensors = load(path.read_bytes())
+        assert tensors["layers.00.weight"].shape == (32, 21), {k: v.shape for k, v in tensors.items()}
+        with safetensors.safe_open(path, "np") as opened:
+            meaning = json.loads(opened.metadata()["meaning"])
+        assert meaning["source"]["label"]["classes"][0] == "healthy", meaning
     print("passed")

@@ -76,11 +76,11 @@ class Fleet:
 
     # ---- processes ----
 
-    def start(self, name, *command, environment=None):
+    def start(self, name, *command, environment=None, stdin=subprocess.DEVNULL):
         log = open(self.folder / f"{name}.log", "ab")
         self.processes[name] = subprocess.Popen([str(part) for part in command], stdout=log,
-                                                stderr=log, stdin=subprocess.DEVNULL,
-                                                env=environment, start_new_session=True)
+                                                stderr=log, stdin=stdin, env=environment,
+                                                start_new_session=True)
         log.close()
         return self.processes[name]
 
@@ -177,7 +177,7 @@ api: {{listen: "127.0.0.1:{self.api_port}", token_file: {self.folder}/token}}
         self.run(TRIBUTARY, "identity", "gateway", self.keys, name)
 
     def start_edge(self, name, federation, source, extra="", environment=None, broker_port=None,
-                   enrol=True):
+                   enrol=True, stdin=subprocess.DEVNULL):
         if enrol and not (self.keys / f"{name}.pem").exists():
             self.enrol(name)
         path = self.folder / f"{name}.yaml"
@@ -192,7 +192,7 @@ trust: [{self.folder}/cloud/signing.pub.pem]
 source: {source}
 {extra}
 """)
-        return self.start(name, EDGE, "--config", path, environment=environment)
+        return self.start(name, EDGE, "--config", path, environment=environment, stdin=stdin)
 
     def database(self, name):
         return sqlite3.connect(self.folder / f"state-{name}/state.db", timeout=20)
