@@ -161,8 +161,9 @@ uint64_t cloud_tick_wait_ms(const cloud_core *core);
 TRIB_MUST_CHECK trib_status cloud_apply_document(cloud_core *core, const char *name,
                                                  trib_bytes text, uint64_t *ret_revision,
                                                  bool *ret_new_lineage);
+/* `ordinal`: rounds of training behind the model. */
 TRIB_MUST_CHECK trib_status cloud_release_model(cloud_core *core, cloud_member *member,
-                                                const cloud_digest *model, uint64_t round);
+                                                const cloud_digest *model, uint32_t ordinal);
 
 /* ---- notices.c ---- */
 /* Publishes what is due and may go out now. */

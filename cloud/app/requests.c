@@ -79,7 +79,7 @@ static json_t *federation_json(const cloud_core *core, const cloud_live *live) {
     if (live->release.number > 0) {
         release = json_pack("{s:I,s:o,s:I}", "number", (json_int_t)live->release.number, "digest",
                             hex_or_null(&live->release.model, true), "round",
-                            (json_int_t)live->release.round);
+                            (json_int_t)live->release.ordinal);
     }
     return json_pack(
         "{s:s,s:I,s:s,s:o,s:I,s:I,s:I,s:o,s:o}", "federation", live->name, "revision",
@@ -207,9 +207,10 @@ static void release_digest(cloud_core *core, cloud_member *member, cloud_request
         memcmp(&model->lineage, &member->live->course.model->lineage, sizeof model->lineage) != 0) {
         status = TRIB_FAIL(TRIB_E_STATE, "the model is of another lineage than the federation's");
     }
+    uint32_t ordinal = trib_ok(status) ? model->round : 0;
     trib_model_destroy(model);
     if (trib_ok(status)) {
-        status = cloud_release_model(core, member, &digest, member->live->closed_through);
+        status = cloud_release_model(core, member, &digest, ordinal);
     }
     if (!trib_ok(status)) {
         answer_error(request, status.code == TRIB_E_CORRUPT ? TRIB_E_ARGUMENT : status.code,

@@ -183,18 +183,19 @@ static trib_status close_round(cloud_core *core, cloud_member *member) {
              (unsigned long long)record.weight, record.loss);
     TRIB_TRY(append_closed(core, member, &record));
     if (!statistics && live->federation->release_every_round) {
-        return cloud_release_model(core, member, &live->served, record.round);
+        return cloud_release_model(core, member, &live->served, live->course.model->round);
     }
     return TRIB_SUCCESS;
 }
 
 trib_status cloud_release_model(cloud_core *core, cloud_member *member, const cloud_digest *model,
-                                uint64_t round) {
+                                uint32_t ordinal) {
     cloud_live *live = member->live;
     cloud_record_Release record = cloud_record_Release_init_zero;
     memcpy(record.federation, live->name, sizeof record.federation);
     record.release = trib_round_number(core->incarnation, (uint32_t)live->release_count + 1);
-    record.round = round;
+    record.round = live->closed_through;
+    record.ordinal = ordinal;
     record.time_ms = trib_wall_ms(core->clock);
     TRIB_WIRE_SET_BYTES(record.model_digest, model->bytes, TRIB_HASH_BYTES);
     uint64_t position;

@@ -8,9 +8,11 @@
 #include "cloud/app/core.h"
 
 static cloud_core *running;
+static volatile sig_atomic_t stop_asked; /* before there was anything to stop */
 
 static void stop(int signal_number) {
     (void)signal_number;
+    stop_asked = 1;
     if (running != NULL) {
         running->stop = true; /* the loop looks at it at least once a second */
     }
@@ -51,6 +53,7 @@ static int serve(const cloud_config *config, bool rebuild, bool init) {
         return 0;
     }
     running = core;
+    core->stop = stop_asked != 0;
     if (!trib_ok(cloud_server_start(core, &server))) {
         cloud_core_destroy(core);
         return fail("cannot start", 1);

@@ -247,6 +247,7 @@ void cloud_live_apply_revoked(cloud_live *live, const cloud_record_Revoked *reco
 void cloud_live_apply_release(cloud_live *live, const cloud_record_Release *record) {
     live->release.number = record->release;
     live->release.round = record->round;
+    live->release.ordinal = record->ordinal;
     memcpy(live->release.model.bytes, record->model_digest.bytes, TRIB_HASH_BYTES);
     live->release_count = (uint32_t)record->release;
 }

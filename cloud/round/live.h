@@ -21,6 +21,7 @@ enum { CLOUD_MAX_GATEWAYS = 100000 };
 typedef struct cloud_release_state {
     uint64_t number; /* 0: none yet */
     uint64_t round;
+    uint32_t ordinal; /* rounds of training behind the model */
     cloud_digest model;
 } cloud_release_state;
 

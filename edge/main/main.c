@@ -9,9 +9,11 @@
 #include "edge/app/agent.h"
 
 static edge_agent *running;
+static volatile sig_atomic_t stop_asked; /* before there was anything to stop */
 
 static void stop(int signal_number) {
     (void)signal_number;
+    stop_asked = 1;
     if (running != NULL) {
         running->stop = true; /* the loop looks at it at least twice a second */
     }
@@ -42,6 +44,7 @@ static int serve(const edge_config *config, const char *said) {
         return 1;
     }
     running = agent;
+    agent->stop = stop_asked != 0;
     if (said[0] != '\0') {
         trib_log(TRIB_LOG_INFO, "OpenBLAS", "what=%s", said);
     }
