@@ -59,13 +59,16 @@ class Fleet:
     def __exit__(self, kind, value, trace):
         for name in list(self.processes):
             self.stop(name)
-        if kind is not None:
+        reports = [log.name for log in self.folder.glob("*.log") for line in
+                   log.read_text(errors="replace").splitlines() if "Sanitizer" in line]
+        if kind is not None or reports:
             print(f"--- logs of {self.folder}", file=sys.stderr)
             for log in sorted(self.folder.glob("*.log")):
-                lines = log.read_text(errors="replace").splitlines()[-15:]
+                lines = log.read_text(errors="replace").splitlines()[-100 if reports else -15:]
                 print(f"--- {log.name}", *lines, sep="\n", file=sys.stderr)
         if not self.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
+        assert kind is not None or not reports, f"a sanitizer reported: {set(reports)}"
 
     @staticmethod
     def run(*command, **options):
