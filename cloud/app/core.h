@@ -110,6 +110,9 @@ typedef struct cloud_core {
     trib_buffer payload;
     cloud_counts counts;
     uint64_t signatures;
+    bool restoring; /* from the view: a document begins the state, whatever lineage it went on with
+                     */
+    bool failed;    /* the state is ahead of the ledger: stop, and let a restart recover */
     volatile bool stop;
 } cloud_core;
 

@@ -79,6 +79,10 @@ static trib_status take_join(cloud_core *core, cloud_member *member, const char 
         return TRIB_FAIL(TRIB_E_DENIED, "the gateway is revoked");
     }
     TRIB_TRY(check_capabilities(live, &join.message));
+    if (gateway == NULL && live->gateways.count >= live->gateways.ceiling) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "the federation has %zu gateways already",
+                         live->gateways.count);
+    }
     if (gateway != NULL && gateway->generation == join.message.generation &&
         gateway->session == join.session) {
         cloud_send_welcome(core, member, gateway); /* the same join again: so is the welcome */
@@ -221,6 +225,9 @@ static void discard(cloud_core *core, cloud_member *member, cloud_gateway *gatew
 trib_status cloud_revoke(cloud_core *core, const char *name, bool drop) {
     if (!trib_topic_name_valid(name)) {
         return TRIB_FAIL(TRIB_E_ARGUMENT, "'%s' is no gateway's name", name);
+    }
+    if (revoked_anywhere(core, name)) {
+        return TRIB_SUCCESS; /* once is enough, and the epoch counts revoked gateways */
     }
     cloud_record_Revoked record = cloud_record_Revoked_init_zero;
     memcpy(record.gateway, name, strlen(name) + 1);

@@ -42,6 +42,7 @@ static trib_status apply_federation(cloud_core *core, const cloud_record *record
     trib_wire_catch(&message.document, &document);
     TRIB_TRY(trib_wire_decode(cloud_record_Federation_fields, record->payload, &message));
     TRIB_TRY(find_or_add(core, message.federation, &member));
+    message.new_lineage = message.new_lineage || core->restoring;
     return cloud_live_apply_federation(member->live, core->crypto, &message, document);
 }
 

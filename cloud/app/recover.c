@@ -166,7 +166,10 @@ static trib_status recover(cloud_core *core, bool rebuild) {
     char path[PATH_SIZE];
     uint64_t position = 0, started = trib_monotonic_ms(core->clock);
     path_in(core, "ledger", path);
-    TRIB_TRY(cloud_ledger_open(core->disk, path, &core->ledger));
+    uint8_t seed[8];
+    TRIB_TRY(core->crypto->hkdf_expand(core->secrets.master.bytes,
+                                       trib_bytes_text("tributary/v1 ledger"), seed, sizeof seed));
+    TRIB_TRY(cloud_ledger_open(core->disk, path, trib_load_u64(seed), &core->ledger));
     if (cloud_ledger_torn_bytes(core->ledger) > 0) {
         trib_log(TRIB_LOG_WARN, "the ledger's torn tail was cut", "bytes=%" PRIu64,
                  cloud_ledger_torn_bytes(core->ledger));
@@ -179,7 +182,9 @@ static trib_status recover(cloud_core *core, bool rebuild) {
                          ": restore the ledger, or start with --rebuild",
                          position, cloud_ledger_end(core->ledger));
     }
+    core->restoring = true;
     TRIB_TRY(cloud_registry_restore(core->registry, apply_stored, core));
+    core->restoring = false;
     TRIB_TRY(restore_numbers(core));
     TRIB_TRY(cloud_registry_begin(core->registry));
     TRIB_TRY(cloud_ledger_read(core->ledger, position + 1, take_record, core));
@@ -203,7 +208,10 @@ static bool push_mqtt(void *context, trib_mqtt_event *mqtt) {
         return false;
     }
     *event = (cloud_event){.kind = CLOUD_EVENT_MQTT, .mqtt = mqtt};
-    if (!trib_queue_push(core->queue, event)) {
+    /* Only messages may be lost to a full queue: their senders send again. */
+    bool pushed = mqtt->kind == TRIB_MQTT_MESSAGE ? trib_queue_push(core->queue, event)
+                                                  : trib_queue_push_urgent(core->queue, event);
+    if (!pushed) {
         trib_free(event); /* the message stays the caller's */
         return false;
     }

@@ -224,6 +224,7 @@ void cloud_take_action(cloud_core *core, cloud_member *member, trib_round_action
     } else { /* the state is ahead of the ledger: a restart closes the round again */
         trib_log(TRIB_LOG_ERROR, "round not closed", "federation=%s why=%s", member->live->name,
                  trib_message());
+        core->failed = true;
         core->stop = true;
     }
 }
@@ -277,6 +278,10 @@ trib_status cloud_apply_document(cloud_core *core, const char *name, trib_bytes 
     }
     TRIB_TRY(trib_federation_parse(name, text, parsed));
     cloud_member *member = cloud_find(core, parsed->name);
+    if (member == NULL && core->member_count == CLOUD_MAX_FEDERATIONS) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "this cloud runs %d federations already",
+                         CLOUD_MAX_FEDERATIONS);
+    }
     bool same = false;
     if (member != NULL && member->live->revision > 0) {
         TRIB_TRY(same_lineage(core, member->live->federation, parsed, &same));

@@ -11,6 +11,7 @@ enum { NAME_DIGITS = 20, MAX_SEGMENTS = 1 << 20 };
 
 struct cloud_ledger {
     trib_disk *disk;
+    uint64_t seed;
     char *folder;
     uint64_t *segments; /* first positions, rising */
     size_t segment_count;
@@ -113,6 +114,7 @@ static trib_status open_last(cloud_ledger *ledger) {
     TRIB_TRY(segment_path(ledger, first, path));
     TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_APPEND, &ledger->handle));
     segment_reader reader = {.walk = {.disk = ledger->disk,
+                                      .seed = ledger->seed,
                                       .handle = ledger->handle,
                                       .payload = {.ceiling = CLOUD_LEDGER_MAX_RECORD}},
                              .end = first - 1};
@@ -136,12 +138,14 @@ static void close_scoped(cloud_ledger **ledger) {
     cloud_ledger_close(*ledger);
 }
 
-trib_status cloud_ledger_open(trib_disk *disk, const char *folder, cloud_ledger **ret_ledger) {
+trib_status cloud_ledger_open(trib_disk *disk, const char *folder, uint64_t seed,
+                              cloud_ledger **ret_ledger) {
     TRIB_SCOPED(close_scoped) cloud_ledger *ledger = trib_allocate(1, sizeof *ledger);
     if (ledger == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a ledger");
     }
-    *ledger = (cloud_ledger){.disk = disk, .handle = -1, .folder = trib_duplicate_text(folder)};
+    *ledger = (cloud_ledger){
+        .disk = disk, .seed = seed, .handle = -1, .folder = trib_duplicate_text(folder)};
     if (ledger->folder == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a ledger");
     }
@@ -232,7 +236,7 @@ trib_status cloud_ledger_append(cloud_ledger *ledger, uint32_t type, const trib_
         TRIB_TRY(start_segment(ledger));
     }
     uint8_t header[CLOUD_SEGMENT_HEADER_BYTES];
-    cloud_segment_encode(type, ledger->end + 1, parts, count, size, header);
+    cloud_segment_encode(ledger->seed, type, ledger->end + 1, parts, count, size, header);
     trib_status status = write_record(ledger, header, parts, count);
     if (!trib_ok(status)) {
         char why[512];
@@ -282,11 +286,12 @@ static trib_status read_file(cloud_ledger *ledger, size_t index, segment_reader 
 trib_status cloud_ledger_read(cloud_ledger *ledger, uint64_t from,
                               trib_status (*each)(void *context, const cloud_record *record),
                               void *context) {
-    segment_reader reader = {
-        .walk = {.disk = ledger->disk, .payload = {.ceiling = CLOUD_LEDGER_MAX_RECORD}},
-        .from = from,
-        .each = each,
-        .context = context};
+    segment_reader reader = {.walk = {.disk = ledger->disk,
+                                      .seed = ledger->seed,
+                                      .payload = {.ceiling = CLOUD_LEDGER_MAX_RECORD}},
+                             .from = from,
+                             .each = each,
+                             .context = context};
     trib_status status = TRIB_SUCCESS;
     for (size_t i = 0; trib_ok(status) && i < ledger->segment_count; i++) {
         bool last = i + 1 == ledger->segment_count;

@@ -4,8 +4,10 @@
  * records follow one another:
  *     u32 magic, u32 size of payload, u32 type, u32 zero, u64 position, u64 XXH3-64 of the 24 bytes
  *     before it and the payload, payload
- * Positions count up by one from 1 across segments. A record is durable once cloud_ledger_sync has
- * returned; one sync serves all that was appended before it.
+ * The checksum is seeded with a secret of the cloud's, so that nobody can send a payload that holds
+ * what looks like a record of ours to a reader that looks for one behind damage. Positions count up
+ * by one from 1 across segments. A record is durable once cloud_ledger_sync has returned; one sync
+ * serves all that was appended before it.
  *
  * When opened, a torn tail (bytes after the last good record, with no good record behind them) is
  * cut. Damage with good records behind it is left alone and reported by the reader as a gap.
@@ -26,7 +28,7 @@ enum {
 
 typedef struct cloud_ledger cloud_ledger;
 
-TRIB_MUST_CHECK trib_status cloud_ledger_open(trib_disk *disk, const char *folder,
+TRIB_MUST_CHECK trib_status cloud_ledger_open(trib_disk *disk, const char *folder, uint64_t seed,
                                               cloud_ledger **ret_ledger);
 void cloud_ledger_close(cloud_ledger *ledger);
 

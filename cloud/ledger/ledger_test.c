@@ -29,7 +29,7 @@ static int drop_folder(void **state) {
 
 static cloud_ledger *open_ledger(void) {
     cloud_ledger *ledger = NULL;
-    assert_true(trib_ok(cloud_ledger_open(trib_posix_disk(), folder, &ledger)));
+    assert_true(trib_ok(cloud_ledger_open(trib_posix_disk(), folder, 42, &ledger)));
     return ledger;
 }
 

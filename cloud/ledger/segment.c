@@ -6,9 +6,10 @@
 
 enum { MAGIC = 0x4c425254, CHECKED_BYTES = 24, SCAN_BYTES = 65536 };
 
-static uint64_t checksum_of(const uint8_t *header, const trib_bytes *parts, size_t count) {
+static uint64_t checksum_of(uint64_t seed, const uint8_t *header, const trib_bytes *parts,
+                            size_t count) {
     XXH3_state_t state;
-    (void)XXH3_64bits_reset(&state);
+    (void)XXH3_64bits_reset_withSeed(&state, seed);
     (void)XXH3_64bits_update(&state, header, CHECKED_BYTES);
     for (size_t i = 0; i < count; i++) {
         (void)XXH3_64bits_update(&state, parts[i].data, parts[i].size);
@@ -16,14 +17,15 @@ static uint64_t checksum_of(const uint8_t *header, const trib_bytes *parts, size
     return XXH3_64bits_digest(&state);
 }
 
-void cloud_segment_encode(uint32_t type, uint64_t position, const trib_bytes *parts, size_t count,
-                          size_t size, uint8_t ret_header[CLOUD_SEGMENT_HEADER_BYTES]) {
+void cloud_segment_encode(uint64_t seed, uint32_t type, uint64_t position, const trib_bytes *parts,
+                          size_t count, size_t size,
+                          uint8_t ret_header[CLOUD_SEGMENT_HEADER_BYTES]) {
     trib_store_u32(ret_header, MAGIC);
     trib_store_u32(ret_header + 4, (uint32_t)size);
     trib_store_u32(ret_header + 8, type);
     trib_store_u32(ret_header + 12, 0);
     trib_store_u64(ret_header + 16, position);
-    trib_store_u64(ret_header + 24, checksum_of(ret_header, parts, count));
+    trib_store_u64(ret_header + 24, checksum_of(seed, ret_header, parts, count));
 }
 
 trib_status cloud_segment_next(cloud_segment_walk *walk, cloud_segment_header *ret_header) {
@@ -51,7 +53,8 @@ trib_status cloud_segment_next(cloud_segment_walk *walk, cloud_segment_header *r
         walk->payload.size = got;
     }
     trib_bytes payload = trib_buffer_view(&walk->payload);
-    if (walk->payload.size != parsed.size || checksum_of(header, &payload, 1) != parsed.checksum) {
+    if (walk->payload.size != parsed.size ||
+        checksum_of(walk->seed, header, &payload, 1) != parsed.checksum) {
         return TRIB_FAIL(TRIB_E_CORRUPT, "the record at offset %llu is damaged",
                          (unsigned long long)walk->offset);
     }

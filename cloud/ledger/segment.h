@@ -13,12 +13,14 @@ typedef struct cloud_segment_header {
     uint64_t checksum;
 } cloud_segment_header;
 
-void cloud_segment_encode(uint32_t type, uint64_t position, const trib_bytes *parts, size_t count,
-                          size_t size, uint8_t ret_header[CLOUD_SEGMENT_HEADER_BYTES]);
+void cloud_segment_encode(uint64_t seed, uint32_t type, uint64_t position, const trib_bytes *parts,
+                          size_t count, size_t size,
+                          uint8_t ret_header[CLOUD_SEGMENT_HEADER_BYTES]);
 
 /* Walks an open segment file record by record. */
 typedef struct cloud_segment_walk {
     trib_disk *disk;
+    uint64_t seed;
     int handle;
     uint64_t offset; /* of the next record */
     uint64_t size;   /* of the file */

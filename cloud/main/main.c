@@ -61,6 +61,7 @@ static int serve(const cloud_config *config, bool rebuild, bool init) {
     trib_log(TRIB_LOG_INFO, "serving", "api=%s:%u broker=%s key=%s", config->api_host,
              config->api_port, config->broker_uri, core->secrets.signing_id.text);
     trib_status status = cloud_core_run(core);
+    bool failed = core->failed || !trib_ok(status);
     cloud_server_stop(server);
     running = NULL;
     if (!trib_ok(status)) {
@@ -69,7 +70,7 @@ static int serve(const cloud_config *config, bool rebuild, bool init) {
         trib_log(TRIB_LOG_INFO, "stopped", "%s", "");
     }
     cloud_core_destroy(core);
-    return trib_ok(status) ? 0 : 1;
+    return failed ? 1 : 0; /* a restart recovers */
 }
 
 int main(int count, char **arguments) {

@@ -79,13 +79,30 @@ static trib_status keep_newest(cloud_registry *registry, const char *federation,
     return trib_statement_finish(statement);
 }
 
+/* The newest document, at the place of the first: joins and rounds of before come after it when the
+ * state is restored. */
+static trib_status keep_document(cloud_registry *registry, const char *federation,
+                                 const cloud_record *record) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(
+        registry->database,
+        "INSERT INTO newest VALUES (?1, '', ?2, ?3, ?4)"
+        " ON CONFLICT (federation, subject, type) DO UPDATE SET payload = excluded.payload",
+        &statement));
+    trib_bind_text(statement, 1, federation);
+    trib_bind_integer(statement, 2, record->type);
+    trib_bind_integer(statement, 3, (int64_t)record->position);
+    trib_bind_bytes(statement, 4, record->payload);
+    return trib_statement_finish(statement);
+}
+
 static trib_status take_federation(cloud_registry *registry, const cloud_record *record) {
     cloud_record_Federation message = cloud_record_Federation_init_zero;
     trib_bytes document;
     trib_statement *statement;
     trib_wire_catch(&message.document, &document);
     TRIB_TRY(trib_wire_decode(cloud_record_Federation_fields, record->payload, &message));
-    TRIB_TRY(keep_newest(registry, message.federation, "", record));
+    TRIB_TRY(keep_document(registry, message.federation, record));
     if (message.new_lineage) { /* rounds of the old lineage say nothing about the new one */
         TRIB_TRY(trib_database_prepare(
             registry->database, "DELETE FROM newest WHERE federation = ?1 AND type IN (3, 5)",

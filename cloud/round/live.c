@@ -73,14 +73,7 @@ trib_status cloud_live_apply_federation(cloud_live *live, const trib_crypto *cry
         live->round_open = false;
         clear_round(live);
     } else {
-        /* The course goes on under the new rules; its stage follows from them. */
-        live->course.federation = *parsed;
-        live->course.strategy.spec = parsed->strategy;
-        if (live->course.stage != TRIB_STAGE_STATISTICS) {
-            live->course.stage = live->course.model->round < parsed->rounds.maximum
-                                     ? TRIB_STAGE_TRAINING
-                                     : TRIB_STAGE_DONE;
-        }
+        TRIB_TRY(trib_course_change(&live->course, parsed));
     }
     *live->federation = *parsed;
     live->revision = record->revision;
@@ -238,9 +231,9 @@ void cloud_live_apply_closed(cloud_live *live, const cloud_record_RoundClosed *r
 void cloud_live_apply_revoked(cloud_live *live, const cloud_record_Revoked *record) {
     cloud_gateway *gateway;
     if (trib_ok(cloud_gateway_add(&live->gateways, record->gateway, &gateway))) {
+        live->epoch += !gateway->revoked;
         gateway->revoked = true;
         gateway->discarded = record->discard;
-        live->epoch++;
     }
 }
 

@@ -1,10 +1,13 @@
 /* An update as it arrives: taken apart, and its numbers checked. */
+#include <math.h>
 #include <string.h>
 #include <zstd.h>
 
 #include "cloud/round/live.h"
 #include "common/signal/check.h"
 #include "common/update/statistics.h"
+
+#define MAX_STATISTIC 1e15
 
 size_t cloud_live_payload_ceiling(const cloud_live *live) {
     size_t update = trib_update_packed_size(TRIB_CODEC_FLOAT32,
@@ -20,6 +23,9 @@ trib_status cloud_update_open(trib_bytes update, size_t most_bytes, trib_buffer 
     trib_bytes payload;
     trib_wire_catch(&opened.message.payload, &payload);
     TRIB_TRY(TRIB_WIRE_DECODE(Update, update, &opened.message));
+    if (!isfinite(opened.message.loss) || !isfinite(opened.message.seconds)) {
+        return TRIB_FAIL(TRIB_E_CORRUPT, "the loss or the time it took is not a number");
+    }
     if (opened.message.compressed) {
         if (opened.message.payload_size > most_bytes) {
             return TRIB_FAIL(TRIB_E_LIMIT, "a payload of %u bytes; at most %zu",
@@ -52,7 +58,16 @@ static trib_status check_statistics(const cloud_live *live, trib_bytes payload) 
     }
     trib_moments moments;
     trib_moments_init(&moments, storage, storage + columns, columns);
-    return trib_statistics_open(payload, &moments);
+    TRIB_TRY(trib_statistics_open(payload, &moments));
+    for (size_t i = 0; i < columns;
+         i++) { /* sensors, in float32: anything near its limit is a lie */
+        if (fabs(storage[i]) > MAX_STATISTIC ||
+            storage[columns + i] / (double)moments.count > MAX_STATISTIC * MAX_STATISTIC) {
+            return TRIB_FAIL(TRIB_E_LIMIT, "the statistics of column %zu are past %g", i,
+                             MAX_STATISTIC);
+        }
+    }
+    return TRIB_SUCCESS;
 }
 
 trib_status cloud_live_check_payload(const cloud_live *live, trib_bytes payload,

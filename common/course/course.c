@@ -51,14 +51,34 @@ trib_status trib_course_restore(trib_course *course, const trib_crypto *crypto,
     trib_strategy strategy;
     TRIB_TRY(trib_strategy_init(&strategy, &federation->strategy, model->parameters,
                                 model->parameter_count));
+    /* State of another strategy: the document changed since; as trib_course_change, it starts
+     * afresh. */
     trib_status status = trib_strategy_read(&strategy, strategy_file);
-    if (!trib_ok(status)) {
+    if (!trib_ok(status) && status.code != TRIB_E_CORRUPT) {
         trib_strategy_deinit(&strategy);
         return status;
     }
     *course = (trib_course){.federation = *federation, .model = model, .strategy = strategy};
     course->stage = stage_of(course, true);
     model = NULL;
+    return TRIB_SUCCESS;
+}
+
+static bool same_state(const trib_strategy_spec *left, const trib_strategy_spec *right) {
+    return left->kind == right->kind && (left->serve_average > 0) == (right->serve_average > 0);
+}
+
+trib_status trib_course_change(trib_course *course, const trib_federation *federation) {
+    if (!same_state(&course->federation.strategy, &federation->strategy)) {
+        trib_strategy fresh;
+        TRIB_TRY(trib_strategy_init(&fresh, &federation->strategy, course->model->parameters,
+                                    course->model->parameter_count));
+        trib_strategy_deinit(&course->strategy);
+        course->strategy = fresh;
+    }
+    course->strategy.spec = federation->strategy;
+    course->federation = *federation;
+    course->stage = stage_of(course, course->stage != TRIB_STAGE_STATISTICS);
     return TRIB_SUCCESS;
 }
 
@@ -109,6 +129,13 @@ trib_status trib_course_close_statistics(trib_course *course, const trib_bytes *
         course->model->deviation[j] =
             course->model->deviation[j] > 0 ? course->model->deviation[j] : 1.0f;
         course->model->spread[j] = spread_of(logs[j], (size_t)moved[j]);
+    }
+    for (size_t j = 0; j < columns; j++) {
+        if (!isfinite(course->model->mean[j]) || !isfinite(course->model->deviation[j]) ||
+            !(course->model->spread[j] > 0) || !isfinite(course->model->spread[j])) {
+            return TRIB_FAIL(TRIB_E_STATE, "the statistics of column %zu do not fit into float32",
+                             j);
+        }
     }
     course->stage = stage_of(course, true);
     return TRIB_SUCCESS;

@@ -30,6 +30,10 @@ TRIB_MUST_CHECK trib_status trib_course_init(trib_course *course, const trib_cry
 TRIB_MUST_CHECK trib_status trib_course_restore(trib_course *course, const trib_crypto *crypto,
                                                 const trib_federation *federation,
                                                 trib_bytes model_file, trib_bytes strategy_file);
+/* Goes on under another document of the same lineage. A strategy that keeps other state than the
+ * one before starts afresh from the model as it is. */
+TRIB_MUST_CHECK trib_status trib_course_change(trib_course *course,
+                                               const trib_federation *federation);
 void trib_course_deinit(trib_course *course);
 
 /* N, W, C and grid for a round in which at most `updates` are counted. */

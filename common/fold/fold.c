@@ -6,17 +6,17 @@
 #include "common/base/heap.h"
 
 enum {
-    STRIPE = 1024,         /* values looked at, then added, while they are in the first cache */
-    LOOSE_BITS = 46,       /* W * C / grid at most 2^46: 64 such contributions before a flush */
+    STRIPE = 1024,         /* values of the sum that stay in the first cache meanwhile */
+    LOOSE_BITS = 46,       /* W * C / grid at most 2^46: far below float32's own rounding */
     MAX_CONTRIBUTION = 50, /* the design's two limits, as powers of two */
     MAX_SUM = 62,
     MAX_UPDATES = 1 << 24
 };
-#define MAX_PENDING 0x1p52
 
 static int ceiling_log2(double value) {
     int exponent;
-    double fraction = frexp(value, &exponent); /* value = fraction * 2^exponent, fraction in [.5, 1) */
+    double fraction =
+        frexp(value, &exponent); /* value = fraction * 2^exponent, fraction in [.5, 1) */
     return fraction > 0.5 ? exponent : exponent - 1;
 }
 
@@ -53,10 +53,9 @@ trib_status trib_fold_create(const trib_fold_bounds *bounds, uint32_t count, tri
     }
     TRIB_SCOPED(trib_fold_destroy_scoped) trib_fold *fold = trib_allocate(1, sizeof *fold);
     if (fold != NULL) {
-        fold->pending = trib_allocate(count, sizeof *fold->pending);
         fold->sum = trib_allocate(count, sizeof *fold->sum);
     }
-    if (fold == NULL || fold->pending == NULL || fold->sum == NULL) {
+    if (fold == NULL || fold->sum == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a sum of %u parameters", count);
     }
     fold->bounds = *bounds;
@@ -68,7 +67,6 @@ trib_status trib_fold_create(const trib_fold_bounds *bounds, uint32_t count, tri
 
 void trib_fold_destroy(trib_fold *fold) {
     if (fold != NULL) {
-        trib_free(fold->pending);
         trib_free(fold->sum);
         trib_free(fold);
     }
@@ -79,33 +77,9 @@ void trib_fold_destroy_scoped(trib_fold **fold) {
 }
 
 void trib_fold_clear(trib_fold *fold) {
-    memset(fold->pending, 0, fold->count * sizeof *fold->pending);
     memset(fold->sum, 0, fold->count * sizeof *fold->sum);
-    fold->pending_bound = 0;
     fold->updates = 0;
     fold->weight = 0;
-}
-
-static void flush(trib_fold *fold) {
-    if (fold->pending_bound > 0) {
-        for (uint32_t i = 0; i < fold->count; i++) {
-            fold->sum[i] += (int64_t)fold->pending[i];
-            fold->pending[i] = 0;
-        }
-        fold->pending_bound = 0;
-    }
-}
-
-static double largest_of(const trib_fold *fold, uint32_t weight) {
-    return ldexp((double)weight * (double)fold->bounds.clip_norm, -fold->bounds.grid_exponent) + 1;
-}
-
-/* Makes sure that contributions of at most this size cannot carry a pending sum past 2^52. */
-static void make_room(trib_fold *fold, double largest) {
-    if (fold->pending_bound + largest > MAX_PENDING) {
-        flush(fold);
-    }
-    fold->pending_bound += largest;
 }
 
 static double block_scale(const trib_update_view *update, uint32_t first) {
@@ -119,41 +93,38 @@ static uint32_t least(uint32_t left, uint32_t right) {
     return left < right ? left : right;
 }
 
-/* Adds values [first, first + count) and, with a norm, their squares first. int8 goes block by block,
- * since each has its own scale. */
-static void add_range(double *pending, const trib_update_view *update, uint32_t first, uint32_t count,
-                      double factor) {
-    if (update->codec == TRIB_CODEC_FLOAT32) {
-        trib_fold_kernel_f32(pending + first, update->values + 4 * (size_t)first, count, factor);
-        return;
-    }
-    for (uint32_t end = first + count, size; first < end; first += size) {
-        size = least(update->block - first % update->block, end - first);
-        trib_fold_kernel_i8(pending + first, update->values + first, size,
-                            block_scale(update, first), factor);
-    }
-}
-
-static void add_norm(trib_norm *norm, const trib_update_view *update, uint32_t first,
-                     uint32_t count) {
-    if (update->codec == TRIB_CODEC_FLOAT32) {
-        trib_norm_add_f32(norm, update->values + 4 * (size_t)first, count);
-        return;
-    }
-    for (uint32_t end = first + count, size; first < end; first += size) {
-        size = least(update->block - first % update->block, end - first);
-        trib_norm_add_i8(norm, update->values + first, size, block_scale(update, first));
-    }
-}
-
 static double factor_of(const trib_fold *fold, uint32_t weight) {
     return ldexp((double)weight, -fold->bounds.grid_exponent); /* exact: 20 bits and a power of 2 */
 }
 
+/* Values [first, first + count): into the sum and the norm, or out of the sum where there is no
+ * norm. int8 goes block by block, since each has its own scale. A cache line of `ahead` is asked
+ * for with each one that is read. */
+static void run_range(trib_fold *fold, const trib_update_view *update, uint32_t first,
+                      uint32_t count, uint32_t ahead, trib_norm *norm) {
+    uint32_t width = update->codec == TRIB_CODEC_FLOAT32 ? 4 : 1;
+    for (uint32_t end = first + count, size; first < end; first += size) {
+        size = end - first;
+        trib_fold_run run = {.values = update->values + (size_t)width * first,
+                             .factor = factor_of(fold, update->weight)};
+        run.next = run.values + (size_t)width * ahead;
+        if (update->codec != TRIB_CODEC_FLOAT32) {
+            size = least(update->block - first % update->block, size);
+            run.scale = block_scale(update, first);
+        }
+        run.count = size;
+        if (norm != NULL) {
+            trib_fold_run_add(fold->sum + first, update->codec, &run, norm);
+        } else {
+            trib_fold_run_take(fold->sum + first, update->codec, &run);
+        }
+    }
+}
+
 static trib_status check_outside(const trib_fold *fold, const trib_update_view *update) {
     if (update->count != fold->count) {
-        return TRIB_FAIL(TRIB_E_ARGUMENT, "the update has %u parameters, the model %u", update->count,
-                         fold->count);
+        return TRIB_FAIL(TRIB_E_ARGUMENT, "the update has %u parameters, the model %u",
+                         update->count, fold->count);
     }
     if (update->weight == 0 || update->weight > fold->bounds.max_weight) {
         return TRIB_FAIL(TRIB_E_ARGUMENT, "the weight %u is not within 1 to %u", update->weight,
@@ -168,44 +139,36 @@ static trib_status check_outside(const trib_fold *fold, const trib_update_view *
 /* One update on its way through the stripes. */
 typedef struct passage {
     const trib_update_view *update;
-    double factor;
     trib_norm norm;
     double squared;
-    uint32_t refused_at; /* the stripe where its norm went past the bound; count while it is fine */
+    uint32_t added; /* values that are in the sum */
+    bool refused;   /* its norm went past the bound: what was added is taken out again */
     size_t index;
 } passage;
 
-/* Asks for an update's next stripe while this one is worked on: several streams that take turns defeat
- * the processor's own prefetcher. */
-static void prefetch(const trib_update_view *update, uint32_t first) {
-    size_t width = update->codec == TRIB_CODEC_FLOAT32 ? 4 : 1;
-    size_t bytes = width * least(STRIPE, update->count - first);
-    for (size_t at = 0; at < bytes; at += 64) {
-        __builtin_prefetch(update->values + width * first + at);
-    }
-}
-
-/* Within the first cache: the values are looked at, then added, before the next stripe. */
+/* Within the first cache: a stripe of the sum stays there while every update's goes by. Several
+ * streams that take turns defeat the processor's own prefetcher, so each asks for its next stripe
+ * itself. */
 static void pass_stripe(trib_fold *fold, passage *one, uint32_t first, uint32_t size) {
     double bound = (double)fold->bounds.clip_norm * (double)fold->bounds.clip_norm;
-    if (one->refused_at < fold->count) {
+    if (one->refused) {
         return;
     }
-    prefetch(one->update, first + size);
-    add_norm(&one->norm, one->update, first, size);
+    uint32_t ahead = first + size + STRIPE <= fold->count ? STRIPE : 0;
+    run_range(fold, one->update, first, size, ahead, &one->norm);
     one->squared = trib_norm_squared(&one->norm);
-    if (!(one->squared <= bound)) { /* squares only grow: it will not get better; NaN is caught too */
-        one->refused_at = first;
-        return;
+    one->added = first + size;
+    if (!(one->squared <=
+          bound)) { /* squares only grow: it will not get better; NaN is caught too */
+        one->refused = true;
     }
-    add_range(fold->pending, one->update, first, size, one->factor);
 }
 
 static trib_status finish(trib_fold *fold, const passage *one) {
-    if (one->refused_at == fold->count) {
+    if (!one->refused) {
         return TRIB_SUCCESS;
     }
-    add_range(fold->pending, one->update, 0, one->refused_at, -one->factor);
+    run_range(fold, one->update, 0, one->added, 0, NULL);
     fold->updates--;
     fold->weight -= one->update->weight;
     return isfinite(one->squared) ? TRIB_FAIL(TRIB_E_LIMIT, "the norm is past the bound %g",
@@ -213,39 +176,19 @@ static trib_status finish(trib_fold *fold, const passage *one) {
                                   : TRIB_FAIL(TRIB_E_CORRUPT, "the update holds NaN or infinity");
 }
 
-/* On a grid near its limit, a few of the largest contributions together would pass 2^52. */
-static bool fits_at_once(const trib_fold *fold, const trib_update_view *updates, size_t count) {
-    double largest = 0;
-    for (size_t i = 0; i < count; i++) {
-        largest += largest_of(fold, updates[i].weight);
-    }
-    return largest <= MAX_PENDING;
-}
-
 void trib_fold_add_several(trib_fold *fold, const trib_update_view *updates, size_t count,
                            trib_status *ret_statuses) {
     passage passages[TRIB_FOLD_SEVERAL];
     size_t passing = 0;
-    double largest = 0;
     TRIB_ASSERT(count <= TRIB_FOLD_SEVERAL);
-    if (count > 1 && !fits_at_once(fold, updates, count)) {
-        for (size_t i = 0; i < count; i++) {
-            trib_fold_add_several(fold, &updates[i], 1, &ret_statuses[i]);
-        }
-        return;
-    }
     for (size_t i = 0; i < count; i++) {
         ret_statuses[i] = check_outside(fold, &updates[i]);
         if (trib_ok(ret_statuses[i])) {
-            largest += largest_of(fold, updates[i].weight);
-            passages[passing++] = (passage){.update = &updates[i],
-                                            .factor = factor_of(fold, updates[i].weight),
-                                            .refused_at = fold->count, .index = i};
+            passages[passing++] = (passage){.update = &updates[i], .index = i};
             fold->updates++;
             fold->weight += updates[i].weight;
         }
     }
-    make_room(fold, largest);
     for (uint32_t first = 0, size; first < fold->count; first += size) {
         size = least(STRIPE, fold->count - first);
         for (size_t i = 0; i < passing; i++) {
@@ -264,9 +207,9 @@ trib_status trib_fold_add(trib_fold *fold, const trib_update_view *update) {
 }
 
 void trib_fold_subtract(trib_fold *fold, const trib_update_view *update) {
-    TRIB_ASSERT(update->count == fold->count && fold->updates > 0 && fold->weight >= update->weight);
-    make_room(fold, largest_of(fold, update->weight));
-    add_range(fold->pending, update, 0, update->count, -factor_of(fold, update->weight));
+    TRIB_ASSERT(update->count == fold->count && fold->updates > 0 &&
+                fold->weight >= update->weight);
+    run_range(fold, update, 0, update->count, 0, NULL);
     fold->updates--;
     fold->weight -= update->weight;
 }
@@ -277,8 +220,6 @@ trib_status trib_fold_merge(trib_fold *fold, trib_fold *other) {
     if (fold->updates + other->updates > fold->bounds.max_updates) {
         return TRIB_FAIL(TRIB_E_LIMIT, "the round takes %u updates", fold->bounds.max_updates);
     }
-    flush(fold);
-    flush(other);
     for (uint32_t i = 0; i < fold->count; i++) {
         fold->sum[i] += other->sum[i];
     }
@@ -287,18 +228,17 @@ trib_status trib_fold_merge(trib_fold *fold, trib_fold *other) {
     return TRIB_SUCCESS;
 }
 
-const int64_t *trib_fold_sums(trib_fold *fold) {
-    flush(fold);
-    return fold->sum;
+const int64_t *trib_fold_sums(const trib_fold *fold) {
+    return (const int64_t *)fold->sum; /* the corresponding signed type */
 }
 
-trib_status trib_fold_mean(trib_fold *fold, double *ret_mean) {
+trib_status trib_fold_mean(const trib_fold *fold, double *ret_mean) {
     if (fold->weight == 0) {
         return TRIB_FAIL(TRIB_E_STATE, "no update was folded");
     }
-    flush(fold);
+    const int64_t *sums = trib_fold_sums(fold);
     for (uint32_t i = 0; i < fold->count; i++) {
-        ret_mean[i] = ldexp((double)fold->sum[i] / (double)fold->weight, fold->bounds.grid_exponent);
+        ret_mean[i] = ldexp((double)sums[i] / (double)fold->weight, fold->bounds.grid_exponent);
     }
     return TRIB_SUCCESS;
 }

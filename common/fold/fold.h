@@ -1,10 +1,9 @@
 /* Exact sums of weighted updates.
  *
  * Every contribution w * x is exact in double (weight 20 bits, value 24 or 8 + 24 bits), is rounded
- * once to a multiple of the round's power-of-two grid, and from there on all is integer: doubles
- * that hold integers, flushed into int64 before they can pass 2^52. Integer sums do not depend on
- * order, so the same updates give the same bits whatever the order of arrival, the number of
- * threads, the shards or the crashes; and an update can be subtracted.
+ * once to a multiple of the round's power-of-two grid, and from there on all is integer. Integer
+ * sums do not depend on order, so the same updates give the same bits whatever the order of
+ * arrival, the number of threads, the shards or the crashes; and an update can be subtracted.
  *
  * limits   with N updates of at most weight W and norm at most C:
  *          N * W * C / grid <= 2^62 and W * C / grid <= 2^50 (trib_fold_grid chooses so)
@@ -25,16 +24,15 @@ typedef struct trib_fold_bounds {
 
 typedef struct trib_fold {
     trib_fold_bounds bounds;
-    uint32_t count;   /* parameters */
-    double *pending;  /* [count] integers, each |.| <= pending_bound <= 2^52 */
-    int64_t *sum;     /* [count] */
-    double pending_bound;
+    uint32_t count; /* parameters */
+    uint64_t
+        *sum; /* [count] int64 in two's complement: what is refused may wrap, and comes out again */
     uint64_t updates; /* folded, less subtracted */
     uint64_t weight;
 } trib_fold;
 
 /* The grid for these N, W and C (the field grid_exponent is not read): fine enough that rounding is
- * far below float32's own, coarse enough that 64 of the largest contributions fit between flushes. */
+ * far below float32's own. */
 int32_t trib_fold_grid(const trib_fold_bounds *bounds);
 
 /* TRIB_E_ARGUMENT when the bounds break the limits above: a round that says so is refused. */
@@ -48,12 +46,12 @@ void trib_fold_clear(trib_fold *fold); /* back to no updates, under the same bou
 
 /* Checks (count, weight, finite, norm as trib_update_check) and adds, in one pass over the bytes.
  * A refused update leaves the sum as it was: what was added before the flaw is subtracted again,
- * exactly. TRIB_E_ARGUMENT for shape or weight, TRIB_E_CORRUPT for NaN or infinity, TRIB_E_LIMIT for
- * the norm or for more than max_updates. */
+ * exactly. TRIB_E_ARGUMENT for shape or weight, TRIB_E_CORRUPT for NaN or infinity, TRIB_E_LIMIT
+ * for the norm or for more than max_updates. */
 TRIB_MUST_CHECK trib_status trib_fold_add(trib_fold *fold, const trib_update_view *update);
-/* The same for a few at once, which is faster for large models: the sum passes through the processor
- * once for all of them. ret_statuses [count] has what trib_fold_add would have said of each, in order;
- * the message is the last failure's. At most TRIB_FOLD_SEVERAL. */
+/* The same for a few at once, which is faster for large models: the sum passes through the
+ * processor once for all of them. ret_statuses [count] has what trib_fold_add would have said of
+ * each, in order; the message is the last failure's. At most TRIB_FOLD_SEVERAL. */
 enum { TRIB_FOLD_SEVERAL = 8 };
 void trib_fold_add_several(trib_fold *fold, const trib_update_view *updates, size_t count,
                            trib_status *ret_statuses);
@@ -62,14 +60,21 @@ void trib_fold_subtract(trib_fold *fold, const trib_update_view *update);
 /* Adds another partial sum of the same bounds and count. TRIB_E_LIMIT past max_updates. */
 TRIB_MUST_CHECK trib_status trib_fold_merge(trib_fold *fold, trib_fold *other);
 
-/* The integer sums, everything flushed; [count], valid until the fold changes. */
-const int64_t *trib_fold_sums(trib_fold *fold);
+/* The integer sums; [count], valid until the fold changes. */
+const int64_t *trib_fold_sums(const trib_fold *fold);
 /* sum * grid / weight, in double, one rounding in each step. TRIB_E_STATE without any weight. */
-TRIB_MUST_CHECK trib_status trib_fold_mean(trib_fold *fold, double *ret_mean);
+TRIB_MUST_CHECK trib_status trib_fold_mean(const trib_fold *fold, double *ret_mean);
 
-/* The inner loops: factor is weight / grid, negative to take out. */
-void trib_fold_kernel_f32(double *pending, const uint8_t *values, uint32_t count, double factor);
-void trib_fold_kernel_i8(double *pending, const uint8_t *values, uint32_t count, double scale,
-                         double factor);
+/* The inner loops: sum +- round(value * factor), in integers that wrap, so that whatever went in
+ * comes out again bit for bit, NaN included. */
+typedef struct trib_fold_run {
+    const uint8_t *values;
+    const uint8_t *next; /* as many bytes, wanted soon; values where nothing is */
+    uint32_t count;      /* as trib_norm_add_* has it */
+    double scale;        /* int8 only */
+    double factor;       /* weight / grid */
+} trib_fold_run;
+void trib_fold_run_add(uint64_t *sum, trib_codec codec, const trib_fold_run *run, trib_norm *norm);
+void trib_fold_run_take(uint64_t *sum, trib_codec codec, const trib_fold_run *run);
 
 #endif

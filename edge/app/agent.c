@@ -39,14 +39,18 @@ static bool push_mqtt(void *context, trib_mqtt_event *mqtt) {
         return false;
     }
     *event = (edge_agent_event){.kind = EDGE_AGENT_MQTT, .of.mqtt = mqtt};
-    if (!trib_queue_push(agent->queue, event)) {
+    /* Only messages may be lost to a full queue: their senders send again. */
+    bool pushed = mqtt->kind == TRIB_MQTT_MESSAGE ? trib_queue_push(agent->queue, event)
+                                                  : trib_queue_push_urgent(agent->queue, event);
+    if (!pushed) {
         trib_free(event);
         return false;
     }
     return true;
 }
 
-/* ---- starting ------------------------------------------------------------------------------------ */
+/* ---- starting
+ * ------------------------------------------------------------------------------------ */
 
 static trib_status load_agreement(edge_agent *agent) {
     char path[PATH_SIZE];
@@ -67,7 +71,8 @@ static trib_status load_identity(edge_agent *agent) {
     TRIB_TRY(trib_context(trib_identity_read(trib_buffer_view(&agent->chain), &agent->certificate),
                           "%s", config->broker.certificate));
     TRIB_TRY(trib_key_file_load(config->broker.key, &agent->signing));
-    if (memcmp(agent->signing.public.bytes, agent->certificate.key.bytes, TRIB_PUBLIC_KEY_BYTES) != 0) {
+    if (memcmp(agent->signing.public.bytes, agent->certificate.key.bytes, TRIB_PUBLIC_KEY_BYTES) !=
+        0) {
         return TRIB_FAIL(TRIB_E_DENIED, "%s is not the key of %s", config->broker.key,
                          config->broker.certificate);
     }
@@ -96,8 +101,9 @@ static trib_status open_outbox(edge_agent *agent) {
     (void)snprintf(path, sizeof path, "%s/state.db", agent->config.state);
     trib_status status = edge_outbox_open(path, &agent->outbox);
     if (status.code == TRIB_E_CORRUPT) {
-        return trib_context(status, "the agent's state is damaged; move it away, and enrol this gateway "
-                                    "under a new certificate or restore it");
+        return trib_context(status,
+                            "the agent's state is damaged; move it away, and enrol this gateway "
+                            "under a new certificate or restore it");
     }
     TRIB_TRY(status);
     return edge_outbox_boot(agent->outbox, &agent->identity.boot);
@@ -140,10 +146,13 @@ static trib_status create_link(edge_agent *agent) {
                                        .ca_file = agent->config.broker.ca,
                                        .certificate_file = agent->config.broker.certificate,
                                        .key_file = agent->config.broker.key,
-                                       .will_topic = will, .will_text = "offline",
+                                       .will_topic = will,
+                                       .will_text = "offline",
                                        .keep_alive_s = agent->config.broker.keep_alive_s,
-                                       .window = WINDOW, .waiting = WAITING,
-                                       .clock = agent->clock, .seed = agent->identity.boot};
+                                       .window = WINDOW,
+                                       .waiting = WAITING,
+                                       .clock = agent->clock,
+                                       .seed = agent->identity.boot};
     const trib_mqtt_sink sink = {push_mqtt, agent};
     return trib_mqtt_create(&options, &sink, &agent->mqtt);
 }
@@ -160,8 +169,8 @@ static trib_status start_stored(edge_agent *agent) {
     if (agent->federation == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a federation");
     }
-    TRIB_TRY(trib_federation_parse("stored federation", trib_buffer_view(&document),
-                                   agent->federation));
+    TRIB_TRY(
+        trib_federation_parse("stored federation", trib_buffer_view(&document), agent->federation));
     return edge_samples_start(agent);
 }
 
@@ -201,16 +210,29 @@ trib_status edge_agent_create(const edge_config *config, const trib_kernels *ker
     return TRIB_SUCCESS;
 }
 
+/* A clean disconnection takes the last will back, so it is said. */
+static void say_offline(edge_agent *agent) {
+    if (agent->mqtt != NULL && trib_mqtt_connected(agent->mqtt)) {
+        char topic[TRIB_TOPIC_SIZE];
+        trib_topic where = {.kind = TRIB_TOPIC_UP_STATUS};
+        memcpy(where.federation, agent->identity.federation, sizeof where.federation);
+        memcpy(where.gateway, agent->identity.gateway, sizeof where.gateway);
+        trib_topic_format(&where, topic);
+        trib_ignore(trib_mqtt_publish(agent->mqtt, topic, trib_bytes_text("offline"), true));
+    }
+}
+
 void edge_agent_destroy(edge_agent *agent) {
     if (agent == NULL) {
         return;
     }
     edge_samples_stop(agent);
+    say_offline(agent);
     trib_mqtt_destroy(agent->mqtt, true);
     trib_queue_destroy(agent->queue);
     edge_session_destroy(agent->session);
     edge_outbox_close(agent->outbox);
-    edge_actions_clear(agent->actions);
+    edge_actions_deinit(agent->actions);
     trib_free(agent->actions);
     trib_free(agent->federation);
     trib_buffer_deinit(&agent->chain);
@@ -219,11 +241,12 @@ void edge_agent_destroy(edge_agent *agent) {
     trib_free(agent);
 }
 
-/* ---- running ------------------------------------------------------------------------------------- */
+/* ---- running
+ * ------------------------------------------------------------------------------------- */
 
 static void publish(edge_agent *agent, const edge_action *action) {
-    trib_status status = trib_mqtt_publish(agent->mqtt, action->topic,
-                                           trib_bytes_of(action->bytes, action->size), action->retain);
+    trib_status status = trib_mqtt_publish(
+        agent->mqtt, action->topic, trib_bytes_of(action->bytes, action->size), action->retain);
     if (!trib_ok(status)) { /* what matters is sent again */
         trib_log(TRIB_LOG_DEBUG, "not published", "why=%s", trib_message());
     }
@@ -233,7 +256,9 @@ static void carry_out_one(edge_agent *agent, const edge_action *action) {
     trib_status status = TRIB_SUCCESS;
     switch (action->kind) {
     case EDGE_ACTION_PUBLISH:
-        publish(agent, action);
+        if (!agent->unpersisted) {
+            publish(agent, action);
+        }
         break;
     case EDGE_ACTION_SUBSCRIBE:
         status = trib_mqtt_subscribe(agent->mqtt, action->topic);
@@ -243,6 +268,7 @@ static void carry_out_one(edge_agent *agent, const edge_action *action) {
         break;
     case EDGE_ACTION_PERSIST:
         status = edge_outbox_store_session(agent->outbox, edge_session_state(agent->session));
+        agent->unpersisted = !trib_ok(status); /* nothing is sent until it is stored */
         break;
     case EDGE_ACTION_DOCUMENT:
         edge_rounds_document(agent, trib_bytes_of(action->bytes, action->size));
@@ -265,7 +291,8 @@ static void carry_out_one(edge_agent *agent, const edge_action *action) {
         edge_releases_install(agent, action->number, trib_bytes_of(action->bytes, action->size));
         break;
     case EDGE_ACTION_SAY:
-        trib_log(action->warning ? TRIB_LOG_WARN : TRIB_LOG_INFO, "session", "what=%s", action->text);
+        trib_log(action->warning ? TRIB_LOG_WARN : TRIB_LOG_INFO, "session", "what=%s",
+                 action->text);
         break;
     }
     if (!trib_ok(status)) {
@@ -276,7 +303,7 @@ static void carry_out_one(edge_agent *agent, const edge_action *action) {
 /* An action may lead to others: the list grows while it is worked off. */
 void edge_carry_out(edge_agent *agent) {
     for (size_t i = 0; i < agent->actions->count; i++) {
-        edge_action action = agent->actions->items[i];
+        edge_action action = agent->actions->items[i]; /* the list may move while it grows */
         carry_out_one(agent, &action);
     }
     if (agent->actions->overflow) {
@@ -367,6 +394,10 @@ void edge_agent_run(edge_agent *agent) {
         }
         edge_samples_check_hold(agent);
         edge_rounds_retry(agent);
+        if (agent->unpersisted) {
+            agent->unpersisted = !trib_ok(
+                edge_outbox_store_session(agent->outbox, edge_session_state(agent->session)));
+        }
         edge_session_tick(agent->session, trib_monotonic_ms(agent->clock), agent->actions);
         edge_carry_out(agent);
     }

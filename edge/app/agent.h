@@ -1,8 +1,8 @@
 /* The agent: its rooms, the queue that joins them, and one file a flow.
  *
- * One thread owns this; the stream, the trainer, the source and Paho have threads of their own and only
- * push into the queue. Session actions are carried out in their order: what must be stored is stored
- * before what depends on it is sent.
+ * One thread owns this; the stream, the trainer, the source and Paho have threads of their own and
+ * only push into the queue. Session actions are carried out in their order: what must be stored is
+ * stored before what depends on it is sent.
  *
  * threads  one, but for the events
  */
@@ -33,7 +33,7 @@ typedef enum edge_agent_event_kind {
 typedef struct edge_agent_event {
     edge_agent_event_kind kind;
     union {
-        trib_mqtt_event *mqtt;     /* owned */
+        trib_mqtt_event *mqtt; /* owned */
         edge_prediction prediction;
         edge_train_result *result; /* owned */
         edge_event room;
@@ -71,11 +71,12 @@ typedef struct edge_agent {
     uint64_t retry_ms; /* 0: none */
     uint64_t predictions;
     bool clock_said;
+    bool unpersisted; /* the session's state could not be stored: try again before sending */
     volatile bool stop;
 } edge_agent;
 
-TRIB_MUST_CHECK trib_status edge_agent_create(const edge_config *config, const trib_kernels *kernels,
-                                              edge_agent **ret_agent);
+TRIB_MUST_CHECK trib_status edge_agent_create(const edge_config *config,
+                                              const trib_kernels *kernels, edge_agent **ret_agent);
 void edge_agent_destroy(edge_agent *agent);
 /* Runs until stopped. */
 void edge_agent_run(edge_agent *agent);

@@ -48,9 +48,8 @@ static trib_status read_broker(trib_value root, place below, edge_broker_config 
     TRIB_TRY(trib_config_only(map, keys));
     TRIB_TRY(trib_value_need(map, "uri", &uri));
     TRIB_TRY(trib_value_copy(uri, broker->uri, sizeof broker->uri));
-    if (strncmp(broker->uri, "ssl://", 6) != 0 && strncmp(broker->uri, "mqtts://", 8) != 0) {
-        return trib_value_refuse(uri, "expected ssl://HOST:PORT or mqtts://HOST:PORT, found '%s'",
-                                 broker->uri);
+    if (strncmp(broker->uri, "ssl://", 6) != 0) {
+        return trib_value_refuse(uri, "expected ssl://HOST:PORT, found '%s'", broker->uri);
     }
     TRIB_TRY(need_path(map, "ca", below, broker->ca));
     TRIB_TRY(need_path(map, "certificate", below, broker->certificate));

@@ -11,9 +11,10 @@ typedef struct edge_fetch {
     bool active;
     trib_wire_Object object;
     trib_object_key key;
-    uint8_t *bytes;   /* [object.size], owned */
-    uint8_t *have;    /* [chunk count], owned */
+    uint8_t *bytes; /* [object.size], owned */
+    uint8_t *have;  /* [chunk count], owned */
     uint32_t missing;
+    uint64_t asked_ms; /* or when a chunk came last */
 } edge_fetch;
 
 enum { EDGE_FETCHES = 2 };
@@ -48,7 +49,8 @@ struct edge_session {
     bool release_wanted;
     edge_fetch fetches[EDGE_FETCHES];
     uint8_t base_digest[TRIB_HASH_BYTES]; /* of base_file */
-    uint8_t *base_file; /* the last object that was fetched, owned: often the next base or release */
+    uint8_t
+        *base_file; /* the last object that was fetched, owned: often the next base or release */
     size_t base_size;
     edge_pending pending;
     edge_session_counts counts;
@@ -57,7 +59,8 @@ struct edge_session {
 
 edge_action *edge_add(edge_actions *actions, edge_action_kind kind);
 void edge_say(edge_actions *actions, bool warning, const char *format, ...) TRIB_PRINTF(3, 4);
-void edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t number, trib_bytes bytes);
+void edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t number,
+                    trib_bytes bytes);
 void edge_persist(edge_actions *actions);
 /* The outbox may forget updates with a verdict once their rounds are closed. */
 void edge_forget_closed(const edge_session *session, edge_actions *actions);
@@ -77,7 +80,8 @@ void edge_session_on_release(edge_session *session, trib_bytes payload, edge_act
 void edge_session_resume(edge_session *session, edge_actions *actions);
 
 /* session_fetch.c */
-/* True when the object is here: *ret_file. Else its chunks are being asked for, or it is refused. */
+/* True when the object is here: *ret_file. Else its chunks are being asked for, or it is refused.
+ */
 bool edge_session_fetch(edge_session *session, const trib_wire_Object *object, bool for_round,
                         trib_bytes *ret_file, edge_actions *actions);
 void edge_session_on_chunk(edge_session *session, const trib_topic *topic, trib_bytes payload,
@@ -85,5 +89,7 @@ void edge_session_on_chunk(edge_session *session, const trib_topic *topic, trib_
 void edge_session_drop_fetches(edge_session *session);
 /* After reconnecting: asks again for what is missing. */
 void edge_session_refetch(edge_session *session, edge_actions *actions);
+/* Asks again where no chunk has come for EDGE_RESEND_MS. */
+void edge_session_chase(edge_session *session, edge_actions *actions);
 
 #endif

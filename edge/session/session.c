@@ -14,10 +14,25 @@ void edge_actions_clear(edge_actions *actions) {
     actions->overflow = false;
 }
 
+void edge_actions_deinit(edge_actions *actions) {
+    edge_actions_clear(actions);
+    trib_free(actions->items);
+    *actions = (edge_actions){.items = NULL};
+}
+
 edge_action *edge_add(edge_actions *actions, edge_action_kind kind) {
-    if (actions->count == EDGE_MAX_ACTIONS) {
-        actions->overflow = true;
-        return NULL;
+    if (actions->count == actions->capacity) {
+        size_t capacity = actions->capacity > 0 ? 2 * actions->capacity : 16;
+        edge_action *larger = capacity <= EDGE_MAX_ACTIONS
+                                  ? trib_resize(actions->items, actions->count * sizeof *larger,
+                                                capacity * sizeof *larger)
+                                  : NULL;
+        if (larger == NULL) {
+            actions->overflow = true;
+            return NULL;
+        }
+        actions->items = larger;
+        actions->capacity = capacity;
     }
     edge_action *action = &actions->items[actions->count++];
     *action = (edge_action){.kind = kind};
@@ -48,7 +63,9 @@ void edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t numbe
         actions->count--;
         return;
     }
-    memcpy(action->bytes, bytes.data, bytes.size);
+    if (bytes.size > 0) {
+        memcpy(action->bytes, bytes.data, bytes.size);
+    }
     action->size = bytes.size;
 }
 
@@ -180,7 +197,8 @@ static void on_receipt(edge_session *session, const char *topic, trib_bytes payl
     }
     static const char *const words[] = {"none",    "accepted",  "duplicate", "late",
                                         "refused", "discarded", "abandoned"};
-    unsigned verdict = receipt.verdict < sizeof words / sizeof words[0] ? (unsigned)receipt.verdict : 0;
+    unsigned verdict =
+        receipt.verdict < sizeof words / sizeof words[0] ? (unsigned)receipt.verdict : 0;
     session->pending = (edge_pending){.round = 0};
     edge_action *action = edge_add(actions, EDGE_ACTION_OUTBOX_VERDICT);
     if (action != NULL) {
@@ -232,6 +250,9 @@ void edge_session_tick(edge_session *session, uint64_t now_ms, edge_actions *ret
         !session->held && now_ms >= session->join_due_ms) {
         edge_session_join(session, ret_actions);
     }
+    if (session->connected) {
+        edge_session_chase(session, ret_actions);
+    }
     if (resend_due(session, now_ms)) {
         session->pending.sent_ms = now_ms;
         (void)edge_add(ret_actions, EDGE_ACTION_OUTBOX_SEND);
@@ -262,8 +283,8 @@ static trib_status send_chunk(edge_session *session, const trib_wire_UpdateChunk
     trib_writer plain = trib_writer_of(storage, room);
     trib_writer frame = trib_writer_of(storage + room, room);
     TRIB_TRY(TRIB_WIRE_ENCODE(UpdateChunk, chunk, &plain));
-    TRIB_TRY(trib_channel_seal(session->crypto, &session->update, topic, trib_written(&plain),
-                               &frame));
+    TRIB_TRY(
+        trib_channel_seal(session->crypto, &session->update, topic, trib_written(&plain), &frame));
     edge_add_bytes(actions, EDGE_ACTION_PUBLISH, 0, trib_written(&frame));
     if (actions->overflow) {
         return TRIB_FAIL(TRIB_E_LIMIT, "an update of too many chunks");
@@ -279,7 +300,8 @@ void edge_session_send(edge_session *session, uint64_t round, trib_bytes update,
     if (pending->round != round) {
         *pending = (edge_pending){.round = round};
     }
-    if (!trib_ok(session->crypto->sha256(update, pending->digest)) || !edge_session_ready(session)) {
+    if (!trib_ok(session->crypto->sha256(update, pending->digest)) ||
+        !edge_session_ready(session)) {
         return;
     }
     pending->sent_ms = now_ms > 0 ? now_ms : 1;
@@ -293,9 +315,8 @@ void edge_session_send(edge_session *session, uint64_t round, trib_bytes update,
     for (; chunk.index < chunk.count; chunk.index++) {
         size_t first = (size_t)chunk.index * EDGE_UPDATE_CHUNK_BYTES;
         size_t left = update.size - first;
-        trib_bytes data = trib_bytes_of(update.data + first, left < EDGE_UPDATE_CHUNK_BYTES
-                                                                 ? left
-                                                                 : EDGE_UPDATE_CHUNK_BYTES);
+        trib_bytes data = trib_bytes_of(
+            update.data + first, left < EDGE_UPDATE_CHUNK_BYTES ? left : EDGE_UPDATE_CHUNK_BYTES);
         trib_wire_put(&chunk.data, &data);
         if (!trib_ok(send_chunk(session, &chunk, topic, ret_actions))) {
             edge_say(ret_actions, true, "update not sent: %s", trib_message());

@@ -1,15 +1,15 @@
 /* The gateway's half of the protocol as a pure machine: events in, actions out.
  *
- * No clock, network or disk: times are in the events, and the owner carries out the actions in their
- * order. A PERSIST comes before whatever depends on it, so an owner that stores, then sends, never uses
- * a number twice and never takes an old notice for a new one, whenever it is killed.
+ * No clock, network or disk: times are in the events, and the owner carries out the actions in
+ * their order. A PERSIST comes before whatever depends on it, so an owner that stores, then sends,
+ * never uses a number twice and never takes an old notice for a new one, whenever it is killed.
  *
  *     federation notice -> join -> welcome -> round notice -> (fetch base) -> TRAIN
  *     update in the outbox -> frames -> receipt -> OUTBOX_VERDICT -> closed -> OUTBOX_DELETE
  *     release notice -> fetch -> INSTALL
  *
- * Everything from the broker is checked: signatures of the cloud's trusted keys, names, numbers that
- * only rise, sequence numbers, digests. What fails is counted and said, and changes nothing.
+ * Everything from the broker is checked: signatures of the cloud's trusted keys, names, numbers
+ * that only rise, sequence numbers, digests. What fails is counted and said, and changes nothing.
  *
  * threads  one
  */
@@ -23,10 +23,10 @@
 #include "edge/session/state.pb.h"
 
 enum {
-    EDGE_MAX_ACTIONS = 96,
+    EDGE_MAX_ACTIONS = 1024, /* that one event leads to */
     EDGE_UPDATE_CHUNK_BYTES = 120 * 1024 - 512,
-    EDGE_RESEND_MS = 10000,     /* an update without a receipt is sent again */
-    EDGE_JOIN_FIRST_MS = 3000,  /* a join without a welcome; doubles up to */
+    EDGE_RESEND_MS = 10000,    /* an update without a receipt is sent again */
+    EDGE_JOIN_FIRST_MS = 3000, /* a join without a welcome; doubles up to */
     EDGE_JOIN_LONGEST_MS = 60000
 };
 
@@ -37,23 +37,24 @@ typedef struct edge_identity {
     trib_bytes chain_pem;
     const trib_private_key *signing; /* the certificate's */
     const trib_key_pair *agreement;
-    const trib_trusted *trusted;     /* the cloud's signing keys */
+    const trib_trusted *trusted; /* the cloud's signing keys */
     trib_wire_Capabilities capabilities;
-    uint64_t boot;                   /* this start's number: persisted by the owner, never the same twice */
+    uint64_t boot; /* this start's number: persisted by the owner, never the same twice */
 } edge_identity;
 
 typedef enum edge_action_kind {
-    EDGE_ACTION_PUBLISH = 1,   /* bytes to topic, QoS 1; `retain` */
-    EDGE_ACTION_SUBSCRIBE,     /* topic */
-    EDGE_ACTION_UNSUBSCRIBE,   /* topic */
-    EDGE_ACTION_PERSIST,       /* edge_session_state: store it before going on */
-    EDGE_ACTION_DOCUMENT,      /* bytes: the federation document, revision in number; store and apply */
-    EDGE_ACTION_TRAIN,         /* a round to take part in: the fields of `round`; bytes: the base's file */
+    EDGE_ACTION_PUBLISH = 1, /* bytes to topic, QoS 1; `retain` */
+    EDGE_ACTION_SUBSCRIBE,   /* topic */
+    EDGE_ACTION_UNSUBSCRIBE, /* topic */
+    EDGE_ACTION_PERSIST,     /* edge_session_state: store it before going on */
+    EDGE_ACTION_DOCUMENT, /* bytes: the federation document, revision in number; store and apply */
+    EDGE_ACTION_TRAIN, /* a round to take part in: the fields of `round`; bytes: the base's file */
     EDGE_ACTION_OUTBOX_VERDICT, /* number: round; text: verdict. The update stays until its close */
-    EDGE_ACTION_OUTBOX_DELETE, /* number: rounds are closed through it */
-    EDGE_ACTION_OUTBOX_SEND,   /* the owner calls edge_session_send with the oldest without a verdict */
-    EDGE_ACTION_INSTALL,       /* bytes: the released model's file; number: release */
-    EDGE_ACTION_SAY            /* text for the log; `warning` */
+    EDGE_ACTION_OUTBOX_DELETE,  /* number: rounds are closed through it */
+    EDGE_ACTION_OUTBOX_SEND, /* the owner calls edge_session_send with the oldest without a verdict
+                              */
+    EDGE_ACTION_INSTALL,     /* bytes: the released model's file; number: release */
+    EDGE_ACTION_SAY          /* text for the log; `warning` */
 } edge_action_kind;
 
 typedef struct edge_round_task {
@@ -77,13 +78,15 @@ typedef struct edge_action {
     char text[200];
 } edge_action;
 
-/* What an event led to. Zero-initialise; clear after carrying it out. */
+/* What an event led to. Zero-initialise; clear after carrying it out, deinit at the end. */
 typedef struct edge_actions {
-    edge_action items[EDGE_MAX_ACTIONS];
+    edge_action *items; /* owned; moves when it grows */
     size_t count;
+    size_t capacity;
     bool overflow; /* a bound of this file was too small: said, and made up by a resend */
 } edge_actions;
 void edge_actions_clear(edge_actions *actions);
+void edge_actions_deinit(edge_actions *actions);
 
 typedef struct edge_session_counts {
     uint64_t forged, stale, replayed, garbage, refused_objects;
@@ -102,7 +105,8 @@ edge_session_counts edge_session_counted(const edge_session *session);
 /* Joined, and welcomed by the cloud that is there now. */
 bool edge_session_ready(const edge_session *session);
 
-/* While held, it does not join: a gateway that still reads its recording has nothing to train on yet. */
+/* While held, it does not join: a gateway that still reads its recording has nothing to train on
+ * yet. */
 void edge_session_hold(edge_session *session, bool held);
 
 void edge_session_connected(edge_session *session, uint64_t now_ms, edge_actions *ret_actions);
@@ -115,8 +119,8 @@ uint64_t edge_session_wait_ms(const edge_session *session, uint64_t now_ms);
 /* An update could not be made for this round: it may be asked for again. */
 void edge_session_untrained(edge_session *session, uint64_t round, edge_actions *ret_actions);
 
-/* The oldest update without a verdict (an encoded trib.wire.Update) in the owner's outbox, durable there:
- * its frames. Also when sending again. */
+/* The oldest update without a verdict (an encoded trib.wire.Update) in the owner's outbox, durable
+ * there: its frames. Also when sending again. */
 void edge_session_send(edge_session *session, uint64_t round, trib_bytes update, uint64_t now_ms,
                        edge_actions *ret_actions);
 

@@ -25,8 +25,9 @@ static void chunk_topic(const edge_session *session, const edge_fetch *fetch, ui
 
 /* Asks for missing chunks: as many as fit one list of actions; the next come when these have. */
 enum { ASK_AT_ONCE = 32 };
-static void ask(const edge_session *session, const edge_fetch *fetch, uint32_t from,
+static void ask(const edge_session *session, edge_fetch *fetch, uint32_t from,
                 edge_actions *actions) {
+    fetch->asked_ms = session->now_ms;
     uint32_t count = trib_object_chunk_count(&fetch->object), asked = 0;
     for (uint32_t i = from; i < count && asked < ASK_AT_ONCE; i++) {
         if (!fetch->have[i]) {
@@ -43,6 +44,15 @@ void edge_session_refetch(edge_session *session, edge_actions *actions) {
     for (int i = 0; i < EDGE_FETCHES; i++) {
         if (session->fetches[i].active) {
             ask(session, &session->fetches[i], 0, actions);
+        }
+    }
+}
+
+void edge_session_chase(edge_session *session, edge_actions *actions) {
+    for (int i = 0; i < EDGE_FETCHES; i++) {
+        edge_fetch *fetch = &session->fetches[i];
+        if (fetch->active && session->now_ms - fetch->asked_ms >= EDGE_RESEND_MS) {
+            ask(session, fetch, 0, actions);
         }
     }
 }
@@ -151,6 +161,7 @@ void edge_session_on_chunk(edge_session *session, const trib_topic *topic, trib_
         return;
     }
     fetch->have[topic->chunk] = 1;
+    fetch->asked_ms = session->now_ms;
     fetch->missing--;
     edge_action *action = edge_add(actions, EDGE_ACTION_UNSUBSCRIBE);
     if (action != NULL) {

@@ -1,4 +1,5 @@
-/* What the cloud says to all: federation, round, release. Numbers only rise, across restarts too. */
+/* What the cloud says to all: federation, round, release. Numbers only rise, across restarts too.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,8 +9,8 @@
 /* Opens a signed notice; false when it is forged, malformed, or another federation's. */
 static bool open_notice(edge_session *session, const char *purpose, trib_bytes payload,
                         trib_bytes *ret_body, edge_actions *actions) {
-    trib_status status = trib_envelope_open(session->crypto, session->identity->trusted, purpose,
-                                            payload, ret_body);
+    trib_status status =
+        trib_envelope_open(session->crypto, session->identity->trusted, purpose, payload, ret_body);
     if (trib_ok(status)) {
         return true;
     }
@@ -34,9 +35,9 @@ static bool stale(edge_session *session, const char *what, edge_actions *actions
 /* A session does not outlive the cloud's agreement key or its incarnation. */
 static void check_session(edge_session *session, const trib_wire_Federation *notice) {
     edge_state_Session *state = &session->state;
-    bool same_key = state->agreement_key.size == TRIB_PUBLIC_KEY_BYTES &&
-                    memcmp(state->agreement_key.bytes, notice->agreement_key.bytes,
-                           TRIB_PUBLIC_KEY_BYTES) == 0;
+    bool same_key =
+        state->agreement_key.size == TRIB_PUBLIC_KEY_BYTES &&
+        memcmp(state->agreement_key.bytes, notice->agreement_key.bytes, TRIB_PUBLIC_KEY_BYTES) == 0;
     if (!same_key || notice->incarnation != state->incarnation) {
         state->welcomed = false;
         trib_free(session->join);
@@ -69,10 +70,10 @@ static bool take_federation(edge_session *session, trib_bytes payload, edge_acti
     state->revision = notice.revision;
     memcpy(session->agreement_key, notice.agreement_key.bytes, TRIB_PUBLIC_KEY_BYTES);
     session->federation_known = true;
-    edge_persist(actions);
-    if (fresh) {
+    if (fresh) { /* before the revision is: a crash in between stores the document again */
         edge_add_bytes(actions, EDGE_ACTION_DOCUMENT, notice.revision, document);
     }
+    edge_persist(actions);
     return true;
 }
 
@@ -80,7 +81,9 @@ void edge_session_on_federation(edge_session *session, trib_bytes payload, edge_
     if (!take_federation(session, payload, actions)) {
         return;
     }
-    if (session->state.welcomed && !trib_ok(edge_session_key(session))) {
+    /* Also while a welcome is awaited: the keys of what goes up depend on the cloud's start number.
+     */
+    if ((session->state.welcomed || session->keyed) && !trib_ok(edge_session_key(session))) {
         session->state.welcomed = false;
     }
     if (session->state.welcomed) {
@@ -114,8 +117,8 @@ void edge_session_on_round(edge_session *session, trib_bytes payload, edge_actio
         edge_persist(actions);
     }
     session->round = notice;
-    session->round_wanted = notice.open && notice.round > state->trained_round &&
-                            notice.round > state->closed_through;
+    session->round_wanted =
+        notice.open && notice.round > state->trained_round && notice.round > state->closed_through;
     if (changed) {
         edge_forget_closed(session, actions);
     }
@@ -145,17 +148,18 @@ void edge_session_on_release(edge_session *session, trib_bytes payload, edge_act
 
 static bool selected(const edge_session *session) {
     uint32_t value = TRIB_SELECT_RANGE;
-    return trib_ok(trib_select(session->crypto, session->round.salt.bytes, session->identity->gateway,
-                               session->round.round, &value)) &&
+    return trib_ok(trib_select(session->crypto, session->round.salt.bytes,
+                               session->identity->gateway, session->round.round, &value)) &&
            value < session->round.fraction_ppm;
 }
 
 static void start_training(edge_session *session, trib_bytes base, edge_actions *actions) {
     const trib_wire_Round *round = &session->round;
-    edge_round_task task = {
-        .round = round->round, .ordinal = round->ordinal,
-        .statistics = round->kind == trib_wire_RoundKind_ROUND_KIND_STATISTICS,
-        .max_weight = round->max_weight, .clip_norm = round->clip_norm};
+    edge_round_task task = {.round = round->round,
+                            .ordinal = round->ordinal,
+                            .statistics = round->kind == trib_wire_RoundKind_ROUND_KIND_STATISTICS,
+                            .max_weight = round->max_weight,
+                            .clip_norm = round->clip_norm};
     if (!task.statistics) {
         memcpy(task.base_digest, session->base_digest, TRIB_HASH_BYTES);
     }

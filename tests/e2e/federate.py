@@ -74,6 +74,15 @@ with Fleet("federate") as fleet:
     joins = fleet.api("GET", "/v1/health")["counts"]["joins"]
     assert joins == 0, f"{joins} gateways joined again"
 
+    # A restart after a second document finds everything too: the view keeps the newest of each kind.
+    expected = fleet.federation("rotating-machine")
+    for options in [(), ("--rebuild",)]:
+        fleet.stop("cloud")
+        fleet.start_cloud(*options)
+        again = fleet.federation("rotating-machine")
+        assert {k: again[k] for k in ("stage", "model", "release", "revision", "gateways")} == {
+            k: expected[k] for k in ("stage", "model", "release", "revision", "gateways")}, again
+
     # And a live stream from standard input is judged by the model.
     live = subprocess.Popen([TRIBUTARY, "generate", "--live", "machine-1", "--seconds", "0"],
                             stdout=subprocess.PIPE)

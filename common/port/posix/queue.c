@@ -20,7 +20,7 @@ struct trib_queue {
 
 trib_status trib_queue_create(size_t capacity, void (*drop)(void *item), trib_queue **ret_queue) {
     trib_queue *queue = trib_allocate(1, sizeof *queue);
-    void **items = trib_allocate(capacity, sizeof *items);
+    void **items = trib_allocate(capacity + TRIB_QUEUE_RESERVE, sizeof *items);
     if (queue == NULL || items == NULL) {
         trib_free(queue);
         trib_free(items);
@@ -38,13 +38,17 @@ trib_status trib_queue_create(size_t capacity, void (*drop)(void *item), trib_qu
     return TRIB_SUCCESS;
 }
 
+static size_t next(const trib_queue *queue, size_t place) {
+    return (place + 1) % (queue->capacity + TRIB_QUEUE_RESERVE);
+}
+
 void trib_queue_destroy(trib_queue *queue) {
     if (queue == NULL) {
         return;
     }
     for (; queue->count > 0; queue->count--) {
         queue->drop(queue->items[queue->first]);
-        queue->first = (queue->first + 1) % queue->capacity;
+        queue->first = next(queue, queue->first);
     }
     (void)pthread_cond_destroy(&queue->filled);
     (void)pthread_cond_destroy(&queue->emptied);
@@ -68,14 +72,14 @@ static struct timespec after(uint64_t timeout_ms) {
 }
 
 static void put(trib_queue *queue, void *item) {
-    queue->items[(queue->first + queue->count) % queue->capacity] = item;
+    queue->items[(queue->first + queue->count) % (queue->capacity + TRIB_QUEUE_RESERVE)] = item;
     queue->count++;
     (void)pthread_cond_signal(&queue->filled);
 }
 
-bool trib_queue_push(trib_queue *queue, void *item) {
+static bool push_below(trib_queue *queue, void *item, size_t most) {
     (void)pthread_mutex_lock(&queue->lock);
-    bool room = !queue->closed && queue->count < queue->capacity;
+    bool room = !queue->closed && queue->count < most;
     if (room) {
         put(queue, item);
     } else {
@@ -85,11 +89,19 @@ bool trib_queue_push(trib_queue *queue, void *item) {
     return room;
 }
 
+bool trib_queue_push(trib_queue *queue, void *item) {
+    return push_below(queue, item, queue->capacity);
+}
+
+bool trib_queue_push_urgent(trib_queue *queue, void *item) {
+    return push_below(queue, item, queue->capacity + TRIB_QUEUE_RESERVE);
+}
+
 bool trib_queue_push_wait(trib_queue *queue, void *item, uint64_t timeout_ms) {
     struct timespec until = after(timeout_ms);
     (void)pthread_mutex_lock(&queue->lock);
     int waited = 0;
-    while (!queue->closed && queue->count == queue->capacity && waited == 0) {
+    while (!queue->closed && queue->count >= queue->capacity && waited == 0) {
         waited = pthread_cond_timedwait(&queue->emptied, &queue->lock, &until);
     }
     bool room = !queue->closed && queue->count < queue->capacity;
@@ -110,7 +122,7 @@ void *trib_queue_pop(trib_queue *queue, uint64_t timeout_ms) {
     void *item = NULL;
     if (queue->count > 0) {
         item = queue->items[queue->first];
-        queue->first = (queue->first + 1) % queue->capacity;
+        queue->first = next(queue, queue->first);
         queue->count--;
         (void)pthread_cond_signal(&queue->emptied);
     }

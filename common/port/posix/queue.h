@@ -12,6 +12,8 @@
 
 typedef struct trib_queue trib_queue;
 
+enum { TRIB_QUEUE_RESERVE = 1024 };
+
 /* `drop` frees an item that is left when the queue is destroyed. */
 TRIB_MUST_CHECK trib_status trib_queue_create(size_t capacity, void (*drop)(void *item),
                                               trib_queue **ret_queue);
@@ -19,6 +21,9 @@ void trib_queue_destroy(trib_queue *queue);
 
 /* False when full (the item stays the caller's, and is counted), or closed. Never waits. */
 TRIB_MUST_CHECK bool trib_queue_push(trib_queue *queue, void *item);
+/* Takes from a reserve of TRIB_QUEUE_RESERVE items when full: for what must not be lost and is
+ * bounded by its sender, such as acknowledgements. */
+TRIB_MUST_CHECK bool trib_queue_push_urgent(trib_queue *queue, void *item);
 /* Waits for room up to timeout_ms: for producers that may be slowed down, such as a reader of a
  * pipe. */
 TRIB_MUST_CHECK bool trib_queue_push_wait(trib_queue *queue, void *item, uint64_t timeout_ms);
