@@ -169,6 +169,41 @@ static void damage_with_good_records_behind_it_is_a_gap_and_is_not_cut(void **st
     }
 }
 
+static void smash_stack(uint8_t value) {
+    volatile uint8_t frame[4096];
+    for (size_t i = 0; i < sizeof frame; i++) {
+        frame[i] = (uint8_t)(value + i);
+    }
+}
+
+static trib_status take_any(void *context, const cloud_record *record) {
+    assert_int_equal(record->type, 9);
+    assert_int_equal(record->payload.data[record->payload.size - 1], (uint8_t)record->position);
+    (*(uint64_t *)context)++;
+    return TRIB_SUCCESS;
+}
+
+static void checksums_do_not_depend_on_what_lies_on_the_stack(void **state) {
+    (void)state;
+    cloud_ledger *ledger = open_ledger();
+    for (int i = 1; i <= 200; i++) { /* longer than the short way of the hash */
+        uint8_t payload[900];
+        uint64_t position = 0;
+        memset(payload, i, sizeof payload);
+        smash_stack((uint8_t)(i * 37));
+        trib_bytes part = trib_bytes_of(payload, (size_t)(300 + 3 * i));
+        assert_true(trib_ok(cloud_ledger_append(ledger, 9, &part, 1, &position)));
+    }
+    assert_true(trib_ok(cloud_ledger_sync(ledger)));
+    cloud_ledger_close(ledger);
+    ledger = open_ledger();
+    assert_int_equal(cloud_ledger_torn_bytes(ledger), 0);
+    uint64_t count = 0;
+    assert_true(trib_ok(cloud_ledger_read(ledger, 1, take_any, &count)));
+    assert_int_equal(count, 200);
+    cloud_ledger_close(ledger);
+}
+
 static void large_records_start_new_segments_that_are_read_across(void **state) {
     (void)state;
     cloud_ledger *ledger = open_ledger();
@@ -199,6 +234,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(garbage_behind_the_last_record_is_cut, fresh_folder,
                                         drop_folder),
         cmocka_unit_test_setup_teardown(damage_with_good_records_behind_it_is_a_gap_and_is_not_cut,
+                                        fresh_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(checksums_do_not_depend_on_what_lies_on_the_stack,
                                         fresh_folder, drop_folder),
         cmocka_unit_test_setup_teardown(large_records_start_new_segments_that_are_read_across,
                                         fresh_folder, drop_folder),

@@ -9,6 +9,7 @@ enum { MAGIC = 0x4c425254, CHECKED_BYTES = 24, SCAN_BYTES = 65536 };
 static uint64_t checksum_of(uint64_t seed, const uint8_t *header, const trib_bytes *parts,
                             size_t count) {
     XXH3_state_t state;
+    XXH3_INITSTATE(&state); /* or a seed left on the stack passes for its expansion */
     (void)XXH3_64bits_reset_withSeed(&state, seed);
     (void)XXH3_64bits_update(&state, header, CHECKED_BYTES);
     for (size_t i = 0; i < count; i++) {
