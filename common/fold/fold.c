@@ -6,7 +6,7 @@
 #include "common/base/heap.h"
 
 enum {
-    STRIPE = 1024,         /* values of the sum that stay in the first cache meanwhile */
+    STRIPE = 512,          /* values of the sum that stay in the first cache meanwhile */
     LOOSE_BITS = 46,       /* W * C / grid at most 2^46: far below float32's own rounding */
     MAX_CONTRIBUTION = 50, /* the design's two limits, as powers of two */
     MAX_SUM = 62,

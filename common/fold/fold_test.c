@@ -32,8 +32,8 @@ static int make_updates(void **state) {
         trib_writer writer = trib_writer_of(bytes[u], ROOM);
         trib_codec codec = u % 2 ? TRIB_CODEC_INT8 : TRIB_CODEC_FLOAT32;
         uint32_t weight = 1 + trib_random_below(&random, 1000);
-        assert_true(trib_ok(
-            trib_update_pack(codec, delta, COUNT, weight, bounds_loose.clip_norm, &random, &writer)));
+        assert_true(trib_ok(trib_update_pack(codec, delta, COUNT, weight, bounds_loose.clip_norm,
+                                             &random, &writer)));
         assert_true(trib_ok(trib_update_open(trib_written(&writer), &views[u])));
     }
     return 0;
@@ -58,8 +58,8 @@ static void sums_are_the_rounded_contributions_added_as_integers(void **state) {
         static double values[COUNT];
         trib_update_decode(&views[u], 0, COUNT, values);
         for (int i = 0; i < COUNT; i++) {
-            expected[i] += llrint(
-                ldexp((double)views[u].weight * values[i], -fold->bounds.grid_exponent));
+            expected[i] +=
+                llrint(ldexp((double)views[u].weight * values[i], -fold->bounds.grid_exponent));
         }
         weight += views[u].weight;
     }

@@ -13,7 +13,7 @@
 #define ROUNDER 0x1.8p52
 #define ROUNDER_BITS UINT64_C(0x4338000000000000)
 
-enum { PIECE = 256, LINE_BYTES = 64 };
+enum { PIECE = 64, LINE_BYTES = 64 };
 
 static inline uint64_t on_grid(double value, double factor) {
     double rounded = value * factor + ROUNDER;
@@ -57,22 +57,34 @@ static inline void ask_for(const uint8_t *next, size_t size) {
 }
 
 TRIB_CLONES
-static void add_f32(uint64_t *restrict sum, const trib_fold_run *run, double *restrict norm) {
-    double lanes[TRIB_NORM_LANES], wide[PIECE];
+static void fold_add_f32(uint64_t *restrict sum, const trib_fold_run *run, double *restrict norm) {
+    double lanes[TRIB_NORM_LANES];
     memcpy(lanes, norm, sizeof lanes);
     for (size_t first = 0, size; first < run->count; first += size) {
+        const uint8_t *values = run->values + 4 * first;
+        uint64_t *to = sum + first;
         size = run->count - first < PIECE ? run->count - first : PIECE;
         ask_for(run->next + 4 * first, 4 * size);
-        for (size_t i = 0; i < size; i++) {
-            wide[i] = load_f32(run->values + 4 * (first + i));
+        size_t i = 0;
+        for (; i + TRIB_NORM_LANES <= size; i += TRIB_NORM_LANES) {
+            for (size_t lane = 0; lane < TRIB_NORM_LANES; lane++) {
+                double x = load_f32(values + 4 * (i + lane));
+                lanes[lane] += x * x;
+            }
         }
-        add_piece(sum + first, wide, size, run->factor, lanes);
+        for (size_t lane = 0; i < size; i++, lane++) {
+            double x = load_f32(values + 4 * i);
+            lanes[lane] += x * x;
+        }
+        for (i = 0; i < size; i++) {
+            to[i] += on_grid(load_f32(values + 4 * i), run->factor);
+        }
     }
     memcpy(norm, lanes, sizeof lanes);
 }
 
 TRIB_CLONES
-static void add_i8(uint64_t *restrict sum, const trib_fold_run *run, double *restrict norm) {
+static void fold_add_i8(uint64_t *restrict sum, const trib_fold_run *run, double *restrict norm) {
     double lanes[TRIB_NORM_LANES], wide[PIECE];
     memcpy(lanes, norm, sizeof lanes);
     for (size_t first = 0, size; first < run->count; first += size) {
@@ -87,14 +99,14 @@ static void add_i8(uint64_t *restrict sum, const trib_fold_run *run, double *res
 }
 
 TRIB_CLONES
-static void take_f32(uint64_t *restrict sum, const trib_fold_run *run) {
+static void fold_take_f32(uint64_t *restrict sum, const trib_fold_run *run) {
     for (size_t i = 0; i < run->count; i++) {
         sum[i] -= on_grid(load_f32(run->values + 4 * i), run->factor);
     }
 }
 
 TRIB_CLONES
-static void take_i8(uint64_t *restrict sum, const trib_fold_run *run) {
+static void fold_take_i8(uint64_t *restrict sum, const trib_fold_run *run) {
     for (size_t i = 0; i < run->count; i++) {
         sum[i] -= on_grid((double)(int8_t)run->values[i] * run->scale, run->factor);
     }
@@ -102,16 +114,16 @@ static void take_i8(uint64_t *restrict sum, const trib_fold_run *run) {
 
 void trib_fold_run_add(uint64_t *sum, trib_codec codec, const trib_fold_run *run, trib_norm *norm) {
     if (codec == TRIB_CODEC_FLOAT32) {
-        add_f32(sum, run, norm->lanes);
+        fold_add_f32(sum, run, norm->lanes);
     } else {
-        add_i8(sum, run, norm->lanes);
+        fold_add_i8(sum, run, norm->lanes);
     }
 }
 
 void trib_fold_run_take(uint64_t *sum, trib_codec codec, const trib_fold_run *run) {
     if (codec == TRIB_CODEC_FLOAT32) {
-        take_f32(sum, run);
+        fold_take_f32(sum, run);
     } else {
-        take_i8(sum, run);
+        fold_take_i8(sum, run);
     }
 }

@@ -20,7 +20,7 @@ static inline float load_f32(const uint8_t *from) {
 }
 
 TRIB_CLONES
-static void add_f32(trib_norm *norm, const uint8_t *values, uint32_t count) {
+static void norm_add_f32(trib_norm *norm, const uint8_t *values, uint32_t count) {
     double lanes[TRIB_NORM_LANES];
     memcpy(lanes, norm->lanes, sizeof lanes);
     uint32_t i = 0;
@@ -39,7 +39,7 @@ static void add_f32(trib_norm *norm, const uint8_t *values, uint32_t count) {
 
 /* Widened into a buffer first: compilers vectorise the two loops, but not the one. */
 TRIB_CLONES
-static void add_i8(trib_norm *norm, const uint8_t *values, uint32_t count, double scale) {
+static void norm_add_i8(trib_norm *norm, const uint8_t *values, uint32_t count, double scale) {
     double lanes[TRIB_NORM_LANES];
     double wide[PIECE];
     memcpy(lanes, norm->lanes, sizeof lanes);
@@ -62,11 +62,11 @@ static void add_i8(trib_norm *norm, const uint8_t *values, uint32_t count, doubl
 }
 
 void trib_norm_add_f32(trib_norm *norm, const uint8_t *values, uint32_t count) {
-    add_f32(norm, values, count);
+    norm_add_f32(norm, values, count);
 }
 
 void trib_norm_add_i8(trib_norm *norm, const uint8_t *values, uint32_t count, double scale) {
-    add_i8(norm, values, count, scale);
+    norm_add_i8(norm, values, count, scale);
 }
 
 double trib_norm_squared(const trib_norm *norm) {
