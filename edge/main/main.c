@@ -1,5 +1,8 @@
 /* tributary-edge: reads its config, senses, trains, and talks to the cloud until told to stop. */
 #include <getopt.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +10,8 @@
 #include "common/log/log.h"
 #include "common/tensor/blas_core.h"
 #include "edge/app/agent.h"
+
+enum { LARGE_BYTES = 256 * 1024 };
 
 static edge_agent *running;
 static volatile sig_atomic_t stop_asked; /* before there was anything to stop */
@@ -57,6 +62,16 @@ static int serve(const edge_config *config, const char *said) {
     return 0;
 }
 
+/* A gateway has little memory and few threads. One arena for all of them, and whatever is large in a
+ * mapping of its own, which goes back to the system when it is freed: models come and go each round. */
+static void keep_memory_small(void) {
+#ifdef __GLIBC__
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+#endif
+}
+
 int main(int count, char **arguments) {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"check", no_argument, NULL, 'k'},
@@ -66,6 +81,7 @@ int main(int count, char **arguments) {
     char said[256] = "";
     const char *path = NULL;
     bool check = false;
+    keep_memory_small();
     trib_ignore(trib_blas_reexecute(arguments, said, sizeof said)); /* slower kernels, then */
     for (int option; (option = getopt_long(count, arguments, "c:h", options, NULL)) != -1;) {
         switch (option) {

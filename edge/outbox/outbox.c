@@ -8,6 +8,7 @@
 
 struct edge_outbox {
     trib_database *database;
+    bool grouped; /* a transaction is open */
 };
 
 trib_status edge_outbox_open(const char *path, edge_outbox **ret_outbox) {
@@ -28,9 +29,30 @@ trib_status edge_outbox_open(const char *path, edge_outbox **ret_outbox) {
 
 void edge_outbox_close(edge_outbox *outbox) {
     if (outbox != NULL) {
+        trib_ignore(edge_outbox_settle(outbox)); /* whoever needs to know has settled before */
         trib_database_close(outbox->database);
         trib_free(outbox);
     }
+}
+
+trib_status edge_outbox_group(edge_outbox *outbox) {
+    if (!outbox->grouped) {
+        TRIB_TRY(trib_database_begin(outbox->database));
+        outbox->grouped = true;
+    }
+    return TRIB_SUCCESS;
+}
+
+trib_status edge_outbox_settle(edge_outbox *outbox) {
+    if (!outbox->grouped) {
+        return TRIB_SUCCESS;
+    }
+    outbox->grouped = false;
+    trib_status status = trib_database_commit(outbox->database);
+    if (!trib_ok(status)) {
+        trib_database_rollback(outbox->database);
+    }
+    return status;
 }
 
 static trib_status store(edge_outbox *outbox, const char *key, trib_bytes value) {
@@ -100,6 +122,7 @@ trib_status edge_outbox_load_document(edge_outbox *outbox, trib_buffer *ret_docu
 trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round, trib_bytes update,
                             uint64_t first_row, uint64_t last_row) {
     trib_statement *statement;
+    TRIB_TRY(edge_outbox_settle(outbox));
     TRIB_TRY(trib_database_begin(outbox->database));
     trib_status status = trib_database_prepare(
         outbox->database,

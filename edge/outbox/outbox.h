@@ -1,4 +1,5 @@
-/* What the agent must not forget, in SQLite (state.db): each change is one durable transaction.
+/* What the agent must not forget, in SQLite (state.db): each change is one durable transaction, unless
+ * several are grouped in one.
  *
  * An update stays in the outbox until its receipt has come and its round is closed; it is kept packed,
  * and sealed anew whenever it is sent. It survives kill -9.
@@ -17,6 +18,11 @@ typedef struct edge_outbox edge_outbox;
 
 TRIB_MUST_CHECK trib_status edge_outbox_open(const char *path, edge_outbox **ret_outbox);
 void edge_outbox_close(edge_outbox *outbox);
+
+/* Opens a group, unless one is open: the changes until edge_outbox_settle become durable with it, all or
+ * none, for the price of one. Whatever tells others about them waits until it has succeeded. */
+TRIB_MUST_CHECK trib_status edge_outbox_group(edge_outbox *outbox);
+TRIB_MUST_CHECK trib_status edge_outbox_settle(edge_outbox *outbox);
 
 /* This start's number: one more than ever before, and durable. */
 TRIB_MUST_CHECK trib_status edge_outbox_boot(edge_outbox *outbox, uint64_t *ret_boot);

@@ -129,6 +129,7 @@ void edge_session_untrained(edge_session *session, uint64_t round, edge_actions 
         session->state.trained_round = round - 1;
         session->round_wanted = session->round.open && session->round.round == round;
         edge_persist(ret_actions);
+        edge_session_resume(session, ret_actions); /* no notice may come before the deadline */
     }
 }
 
