@@ -300,11 +300,12 @@ static void carry_out_one(edge_agent *agent, const edge_action *action) {
     }
 }
 
-/* Changes that stand side by side become durable together, before the first action that shows outside. */
+/* Changes that stand side by side become durable together, before the first action that shows
+ * outside. */
 static void group(edge_agent *agent, edge_action_kind kind) {
     bool changes = kind == EDGE_ACTION_PERSIST || kind == EDGE_ACTION_OUTBOX_VERDICT ||
                    kind == EDGE_ACTION_OUTBOX_DELETE;
-    trib_status status = changes ? edge_outbox_group(agent->outbox)
+    trib_status status = changes                   ? edge_outbox_group(agent->outbox)
                          : kind == EDGE_ACTION_SAY ? TRIB_SUCCESS
                                                    : edge_outbox_settle(agent->outbox);
     if (!trib_ok(status)) {

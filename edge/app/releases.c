@@ -10,11 +10,12 @@ static bool needs_detector(const trib_federation *federation) {
 static void give_to_stream(edge_agent *agent, trib_model *model, uint64_t release) {
     trib_status status = TRIB_SUCCESS;
     if (needs_detector(agent->federation)) {
-        edge_train_job job = {.kind = EDGE_TRAIN_DETECTOR, .round = release,
-                              .last_row = UINT64_MAX, .base = model};
+        edge_train_job job = {
+            .kind = EDGE_TRAIN_DETECTOR, .round = release, .last_row = UINT64_MAX, .base = model};
         status = edge_train_offer(agent->train, &job);
     } else {
-        status = edge_sense_offer_model(agent->sense, model, (edge_detector){.threshold = 0}, release);
+        status =
+            edge_sense_offer_model(agent->sense, model, (edge_detector){.threshold = 0}, release);
     }
     if (!trib_ok(status)) {
         trib_log(TRIB_LOG_WARN, "model not given to the stream", "release=%llu why=%s",
@@ -34,8 +35,8 @@ void edge_releases_install(edge_agent *agent, uint64_t release, trib_bytes file)
                  (unsigned long long)release, trib_message());
         return;
     }
-    trib_log(TRIB_LOG_INFO, "model installed", "release=%llu round=%u",
-             (unsigned long long)release, model->round);
+    trib_log(TRIB_LOG_INFO, "model installed", "release=%llu round=%u", (unsigned long long)release,
+             model->round);
     give_to_stream(agent, model, release);
 }
 

@@ -6,8 +6,7 @@
 
 void edge_rounds_document(edge_agent *agent, trib_bytes document) {
     trib_federation *parsed = trib_allocate(1, sizeof *parsed);
-    if (parsed == NULL ||
-        !trib_ok(trib_federation_parse("federation", document, parsed)) ||
+    if (parsed == NULL || !trib_ok(trib_federation_parse("federation", document, parsed)) ||
         strcmp(parsed->name, agent->identity.federation) != 0) {
         trib_log(TRIB_LOG_ERROR, "federation document refused", "why=%s",
                  parsed == NULL ? "no memory" : trib_message());
@@ -36,12 +35,14 @@ void edge_rounds_train(edge_agent *agent, const edge_action *action) {
     edge_store_range stored = edge_sense_counted(agent->sense).stored;
     edge_train_job job = {.kind = action->round.statistics ? EDGE_TRAIN_STATISTICS
                                                            : EDGE_TRAIN_TRAINING,
-                          .round = action->round.round, .ordinal = action->round.ordinal,
+                          .round = action->round.round,
+                          .ordinal = action->round.ordinal,
                           .first_row = stored.first_row,
                           .last_row = stored.last_row > 0 ? stored.last_row : UINT64_MAX};
     trib_status status = TRIB_SUCCESS;
     if (!action->round.statistics) {
-        status = trib_model_read(agent->crypto, trib_bytes_of(action->bytes, action->size), &job.base);
+        status =
+            trib_model_read(agent->crypto, trib_bytes_of(action->bytes, action->size), &job.base);
     }
     if (trib_ok(status) && job.base != NULL &&
         job.base->parameter_count != trib_federation_parameter_count(agent->federation)) {

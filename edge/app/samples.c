@@ -38,7 +38,8 @@ static trib_status skip_recording(void *context, const char *recording, uint64_t
 static trib_status start_source(edge_agent *agent, edge_store *store) {
     const edge_source_plan plan = {.config = &agent->config.source,
                                    .spec = &agent->federation->source,
-                                   .batches = agent->batches, .clock = agent->clock,
+                                   .batches = agent->batches,
+                                   .clock = agent->clock,
                                    .events = {push_room, agent}};
     TRIB_TRY(edge_source_create(&plan, &agent->source));
     return edge_store_positions(store, skip_recording, agent->source);
@@ -48,14 +49,17 @@ trib_status edge_samples_start(edge_agent *agent) {
     const edge_store_options options = {.folder = agent->config.state,
                                         .spec = &agent->federation->source,
                                         .limit_bytes = (uint64_t)agent->config.store_limit_mb << 20,
-                                        .clock = agent->clock, .events = {push_room, agent}};
-    const edge_sense_plan sense = {.federation = agent->federation, .batches = NULL,
+                                        .clock = agent->clock,
+                                        .events = {push_room, agent}};
+    const edge_sense_plan sense = {.federation = agent->federation,
+                                   .batches = NULL,
                                    .predictions = {push_prediction, agent},
                                    .events = {push_room, agent}};
     const edge_train_plan train = {.federation = agent->federation,
                                    .gateway = agent->identity.gateway,
                                    .store_folder = agent->config.state,
-                                   .kernels = &agent->kernels, .finished = push_result,
+                                   .kernels = &agent->kernels,
+                                   .finished = push_result,
                                    .context = agent};
     edge_store *store = NULL;
     TRIB_TRY(trib_queue_create(EDGE_BATCH_QUEUE, edge_batch_drop, &agent->batches));
@@ -106,8 +110,8 @@ static bool all_stored(edge_agent *agent) {
 void edge_samples_check_hold(edge_agent *agent) {
     const edge_source_config *config = &agent->config.source;
     bool whole = config->kind == EDGE_SOURCE_REPLAY && config->speed <= 0 && !config->loop;
-    edge_session_hold(agent->session,
-                      whole && (agent->source == NULL || agent->sense == NULL || !all_stored(agent)));
+    edge_session_hold(agent->session, whole && (agent->source == NULL || agent->sense == NULL ||
+                                                !all_stored(agent)));
 }
 
 void edge_samples_prediction(edge_agent *agent, const edge_prediction *prediction) {

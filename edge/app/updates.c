@@ -15,8 +15,8 @@ static trib_bytes compress(trib_bytes payload, trib_buffer *storage) {
     if (!trib_ok(trib_buffer_reserve(storage, bound))) {
         return payload;
     }
-    size_t size = ZSTD_compress(storage->data, storage->capacity, payload.data, payload.size,
-                                ZSTD_LEVEL);
+    size_t size =
+        ZSTD_compress(storage->data, storage->capacity, payload.data, payload.size, ZSTD_LEVEL);
     if (ZSTD_isError(size) || size > payload.size - payload.size / 20) {
         return payload;
     }
@@ -31,9 +31,8 @@ static trib_status make_update(edge_agent *agent, const edge_train_result *resul
     trib_bytes payload = compress(plain, &storage);
     trib_wire_Update message = trib_wire_Update_init_zero;
     message.round = result->round;
-    message.kind = result->kind == EDGE_TRAIN_STATISTICS
-                       ? trib_wire_RoundKind_ROUND_KIND_STATISTICS
-                       : trib_wire_RoundKind_ROUND_KIND_TRAINING;
+    message.kind = result->kind == EDGE_TRAIN_STATISTICS ? trib_wire_RoundKind_ROUND_KIND_STATISTICS
+                                                         : trib_wire_RoundKind_ROUND_KIND_TRAINING;
     if (result->kind != EDGE_TRAIN_STATISTICS) {
         TRIB_WIRE_SET_BYTES(message.base_digest, agent->task.base_digest, TRIB_HASH_BYTES);
     }

@@ -62,8 +62,9 @@ static int serve(const edge_config *config, const char *said) {
     return 0;
 }
 
-/* A gateway has little memory and few threads. One arena for all of them, and whatever is large in a
- * mapping of its own, which goes back to the system when it is freed: models come and go each round. */
+/* A gateway has little memory and few threads. One arena for all of them, and whatever is large in
+ * a mapping of its own, which goes back to the system when it is freed: models come and go each
+ * round. */
 static void keep_memory_small(void) {
 #ifdef __GLIBC__
     (void)mallopt(M_ARENA_MAX, 1);

@@ -17,8 +17,8 @@ trib_status edge_outbox_open(const char *path, edge_outbox **ret_outbox) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for the outbox");
     }
     trib_status status = trib_database_open(
-        path, edge_outbox_migrations, sizeof edge_outbox_migrations / sizeof edge_outbox_migrations[0],
-        &outbox->database);
+        path, edge_outbox_migrations,
+        sizeof edge_outbox_migrations / sizeof edge_outbox_migrations[0], &outbox->database);
     if (!trib_ok(status)) {
         trib_free(outbox);
         return status;
@@ -124,10 +124,10 @@ trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round, trib_bytes upda
     trib_statement *statement;
     TRIB_TRY(edge_outbox_settle(outbox));
     TRIB_TRY(trib_database_begin(outbox->database));
-    trib_status status = trib_database_prepare(
-        outbox->database,
-        "INSERT OR IGNORE INTO outbox (round, payload, first_row, last_row) VALUES (?1, ?2, ?3, ?4)",
-        &statement);
+    trib_status status = trib_database_prepare(outbox->database,
+                                               "INSERT OR IGNORE INTO outbox (round, payload, "
+                                               "first_row, last_row) VALUES (?1, ?2, ?3, ?4)",
+                                               &statement);
     if (trib_ok(status)) {
         trib_bind_integer(statement, 1, (int64_t)round);
         trib_bind_bytes(statement, 2, update);
@@ -154,12 +154,13 @@ trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round, trib_bytes upda
     return status;
 }
 
-trib_status edge_outbox_get(edge_outbox *outbox, trib_buffer *storage, edge_outbox_entry *ret_entry) {
+trib_status edge_outbox_get(edge_outbox *outbox, trib_buffer *storage,
+                            edge_outbox_entry *ret_entry) {
     trib_statement *statement;
     bool row;
     TRIB_TRY(trib_database_prepare(
-        outbox->database, "SELECT round, payload FROM outbox WHERE verdict = '' ORDER BY round LIMIT 1",
-        &statement));
+        outbox->database,
+        "SELECT round, payload FROM outbox WHERE verdict = '' ORDER BY round LIMIT 1", &statement));
     TRIB_TRY(trib_statement_step(statement, &row));
     trib_buffer_clear(storage);
     trib_status status = row ? trib_buffer_append(storage, trib_column_bytes(statement, 1))
@@ -186,9 +187,8 @@ static trib_status note_receipt(edge_outbox *outbox, const trib_crypto *crypto, 
                              : TRIB_FAIL(TRIB_E_NOT_FOUND, "no update of this round");
     trib_statement_reset(statement);
     TRIB_TRY(status);
-    TRIB_TRY(trib_database_prepare(outbox->database,
-                                   "INSERT OR REPLACE INTO receipt VALUES (?1, ?2, ?3)",
-                                   &statement));
+    TRIB_TRY(trib_database_prepare(
+        outbox->database, "INSERT OR REPLACE INTO receipt VALUES (?1, ?2, ?3)", &statement));
     trib_bind_integer(statement, 1, (int64_t)round);
     trib_bind_bytes(statement, 2, trib_bytes_of(digest, sizeof digest));
     trib_bind_text(statement, 3, verdict);
@@ -208,9 +208,8 @@ trib_status edge_outbox_verdict(edge_outbox *outbox, const trib_crypto *crypto, 
 
 trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t closed_through) {
     trib_statement *statement;
-    TRIB_TRY(trib_database_prepare(outbox->database,
-                                   "DELETE FROM outbox WHERE round <= ?1 AND verdict <> ''",
-                                   &statement));
+    TRIB_TRY(trib_database_prepare(
+        outbox->database, "DELETE FROM outbox WHERE round <= ?1 AND verdict <> ''", &statement));
     trib_bind_integer(statement, 1, (int64_t)closed_through);
     return trib_statement_finish(statement);
 }
@@ -252,8 +251,8 @@ trib_status edge_outbox_load_slot(edge_outbox *outbox, edge_slot *ret_slot) {
 trib_status edge_outbox_store_slot(edge_outbox *outbox, const edge_slot *slot) {
     trib_statement *statement;
     const char name[2] = {slot->name, '\0'};
-    TRIB_TRY(trib_database_prepare(outbox->database,
-                                   "INSERT OR REPLACE INTO slot VALUES (1, ?1, ?2, ?3)", &statement));
+    TRIB_TRY(trib_database_prepare(
+        outbox->database, "INSERT OR REPLACE INTO slot VALUES (1, ?1, ?2, ?3)", &statement));
     trib_bind_text(statement, 1, name);
     trib_bind_integer(statement, 2, (int64_t)slot->release);
     trib_bind_bytes(statement, 3, trib_bytes_of(slot->digest, sizeof slot->digest));

@@ -1,8 +1,8 @@
-/* What the agent must not forget, in SQLite (state.db): each change is one durable transaction, unless
- * several are grouped in one.
+/* What the agent must not forget, in SQLite (state.db): each change is one durable transaction,
+ * unless several are grouped in one.
  *
- * An update stays in the outbox until its receipt has come and its round is closed; it is kept packed,
- * and sealed anew whenever it is sent. It survives kill -9.
+ * An update stays in the outbox until its receipt has come and its round is closed; it is kept
+ * packed, and sealed anew whenever it is sent. It survives kill -9.
  *
  * errors   TRIB_E_CORRUPT a damaged database;  TRIB_E_IO a full disk and the like
  * threads  one
@@ -19,8 +19,9 @@ typedef struct edge_outbox edge_outbox;
 TRIB_MUST_CHECK trib_status edge_outbox_open(const char *path, edge_outbox **ret_outbox);
 void edge_outbox_close(edge_outbox *outbox);
 
-/* Opens a group, unless one is open: the changes until edge_outbox_settle become durable with it, all or
- * none, for the price of one. Whatever tells others about them waits until it has succeeded. */
+/* Opens a group, unless one is open: the changes until edge_outbox_settle become durable with it,
+ * all or none, for the price of one. Whatever tells others about them waits until it has succeeded.
+ */
 TRIB_MUST_CHECK trib_status edge_outbox_group(edge_outbox *outbox);
 TRIB_MUST_CHECK trib_status edge_outbox_settle(edge_outbox *outbox);
 
@@ -35,7 +36,8 @@ TRIB_MUST_CHECK trib_status edge_outbox_load_session(edge_outbox *outbox,
 
 TRIB_MUST_CHECK trib_status edge_outbox_store_document(edge_outbox *outbox, trib_bytes document);
 /* Appends it; TRIB_E_NOT_FOUND before the first. */
-TRIB_MUST_CHECK trib_status edge_outbox_load_document(edge_outbox *outbox, trib_buffer *ret_document);
+TRIB_MUST_CHECK trib_status edge_outbox_load_document(edge_outbox *outbox,
+                                                      trib_buffer *ret_document);
 
 typedef struct edge_outbox_entry {
     uint64_t round;
@@ -47,8 +49,8 @@ enum { EDGE_OUTBOX_MOST = 16 }; /* updates; the oldest go first */
 /* Puts a round's update. Putting a second one for the same round changes nothing. */
 TRIB_MUST_CHECK trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round, trib_bytes update,
                                             uint64_t first_row, uint64_t last_row);
-/* The oldest whose verdict is not known: updates are sent in the order of their rounds, one after the
- * other's verdict. TRIB_E_NOT_FOUND when there is none. */
+/* The oldest whose verdict is not known: updates are sent in the order of their rounds, one after
+ * the other's verdict. TRIB_E_NOT_FOUND when there is none. */
 TRIB_MUST_CHECK trib_status edge_outbox_get(edge_outbox *outbox, trib_buffer *storage,
                                             edge_outbox_entry *ret_entry);
 TRIB_MUST_CHECK trib_status edge_outbox_verdict(edge_outbox *outbox, const trib_crypto *crypto,

@@ -15,7 +15,8 @@ trib_status edge_session_key(edge_session *session) {
         uint64_t boot, next;
     } all[] = {
         {TRIB_TOPIC_UP_UPDATE, &session->update, 0, session->identity->boot << 32},
-        {TRIB_TOPIC_UP_PREDICTION, &session->prediction, state->boot, session->identity->boot << 32},
+        {TRIB_TOPIC_UP_PREDICTION, &session->prediction, state->boot,
+         session->identity->boot << 32},
         {TRIB_TOPIC_UP_ALERT, &session->alert, state->boot, session->identity->boot << 32},
         {TRIB_TOPIC_UP_TELEMETRY, &session->telemetry, state->boot, session->identity->boot << 32},
         {TRIB_TOPIC_DOWN_WELCOME, &session->welcome, 0, state->welcome_next},
@@ -44,15 +45,18 @@ static trib_status make_body(edge_session *session, trib_writer *body, trib_hpke
     trib_session_info info;
     trib_public_key cloud, enc;
     memcpy(cloud.bytes, session->agreement_key, sizeof cloud.bytes);
-    trib_session_info_make(identity->federation, identity->gateway, session->state.generation, &info);
+    trib_session_info_make(identity->federation, identity->gateway, session->state.generation,
+                           &info);
     const trib_hpke_sender sender = {.info = trib_bytes_of(info.bytes, info.size),
-                                     .recipient = &cloud, .own = identity->agreement};
+                                     .recipient = &cloud,
+                                     .own = identity->agreement};
     TRIB_TRY(trib_hpke_setup_sender(session->crypto, &sender, &enc, ret_context));
     memcpy(join.federation, identity->federation, sizeof join.federation);
     memcpy(join.gateway, identity->gateway, sizeof join.gateway);
     join.generation = session->state.generation;
     TRIB_WIRE_SET_BYTES(join.enc, enc.bytes, sizeof enc.bytes);
-    TRIB_WIRE_SET_BYTES(join.agreement_key, identity->agreement->public.bytes, TRIB_PUBLIC_KEY_BYTES);
+    TRIB_WIRE_SET_BYTES(join.agreement_key, identity->agreement->public.bytes,
+                        TRIB_PUBLIC_KEY_BYTES);
     trib_wire_put(&join.chain, &identity->chain_pem);
     join.has_capabilities = true;
     join.capabilities = identity->capabilities;
@@ -105,7 +109,8 @@ void edge_session_join(edge_session *session, edge_actions *actions) {
         edge_say(actions, false, "joining with generation %llu",
                  (unsigned long long)session->state.generation);
     }
-    edge_add_bytes(actions, EDGE_ACTION_PUBLISH, 0, trib_bytes_of(session->join, session->join_size));
+    edge_add_bytes(actions, EDGE_ACTION_PUBLISH, 0,
+                   trib_bytes_of(session->join, session->join_size));
     if (!actions->overflow) {
         edge_topic(session, TRIB_TOPIC_UP_JOIN, actions->items[actions->count - 1].topic);
     }
@@ -128,8 +133,9 @@ void edge_session_on_welcome(edge_session *session, const char *topic, trib_byte
     if (trib_ok(status)) {
         status = TRIB_WIRE_DECODE(Welcome, trib_written(&plain), &welcome);
     }
-    if (trib_ok(status) && (welcome.session != session->state.session || welcome.epochs_count == 0 ||
-                            welcome.epochs[0].key.size != TRIB_AEAD_KEY_BYTES)) {
+    if (trib_ok(status) &&
+        (welcome.session != session->state.session || welcome.epochs_count == 0 ||
+         welcome.epochs[0].key.size != TRIB_AEAD_KEY_BYTES)) {
         status = TRIB_FAIL(TRIB_E_CORRUPT, "a welcome without a key, or to another session");
     }
     trib_wipe(storage, sizeof storage);

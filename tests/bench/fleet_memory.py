@@ -11,7 +11,6 @@ import argparse
 import pathlib
 import random
 import socket
-import subprocess
 import sys
 import time
 
@@ -81,12 +80,10 @@ def memory_mb(pid):
 
 def watch(fleet, name, agent, seconds):
     peak = (0.0, 0.0)
-    before, end = None, time.monotonic() + seconds
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         assert agent.poll() is None, "the agent stopped"
         peak = tuple(map(max, peak, memory_mb(agent.pid)))
-        if before is None and (fleet.federation(name)["model"] or {}).get("round", 0) > 0:
-            before = fleet.federation(name)["model"]["round"]
         time.sleep(0.1)
     return peak, fleet.federation(name)["model"]["round"]
 
@@ -105,9 +102,6 @@ def measure(model, seconds):
         fleet.start("feed", sys.executable, __file__, "--feed", port)
         wait_for("a round of training", lambda: (fleet.federation(name)["model"] or {}).get("round", 0) > 0, 60)
         (pss, rss), rounds = watch(fleet, name, agent, seconds)
-        with fleet.database("gateway-1"):
-            pass
-        subprocess.run(["cp", f"/proc/{agent.pid}/smaps", "/tmp/smaps-" + model], check=False)
         assert rounds > 1, "rounds went on meanwhile"
     lines.say(f"memory.{model}_pss_mb", pss, "MB, peak", rss, pss / rss)
     lines.say(f"memory.{model}_rounds", rounds, f"rounds of training in about {seconds:.0f} s")
