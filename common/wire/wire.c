@@ -19,8 +19,13 @@ static bool read_cursor(pb_istream_t *stream, pb_byte_t *buffer, size_t count) {
     return true;
 }
 
+/* A field that is not length-delimited comes as nanopb's own stream over a scalar on its stack: its
+ * state is no cursor, and a view of it would outlive it. */
 static bool catch_field(pb_istream_t *stream, const pb_field_t *field, void **argument) {
     (void)field;
+    if (stream->callback != read_cursor) {
+        return false;
+    }
     trib_cursor *cursor = stream->state;
     trib_bytes *ret_view = *argument;
     size_t size = stream->bytes_left;

@@ -57,6 +57,25 @@ static void a_message_cut_anywhere_never_reads_past_its_end(void **state) {
     assert_true(refused > writer.size / 2);
 }
 
+/* The body of Signed is its field 1. */
+static void a_view_of_another_wire_type_is_refused(void **state) {
+    (void)state;
+    static const uint8_t varint[] = {1 << 3 | 0, 0xff, 0xff, 0xff, 0xff, 0x0f};
+    static const uint8_t fixed64[] = {1 << 3 | 1, 1, 2, 3, 4, 5, 6, 7, 8};
+    static const uint8_t fixed32[] = {1 << 3 | 5, 1, 2, 3, 4};
+    const trib_bytes scalars[] = {trib_bytes_of(varint, sizeof varint),
+                                  trib_bytes_of(fixed64, sizeof fixed64),
+                                  trib_bytes_of(fixed32, sizeof fixed32)};
+    for (size_t i = 0; i < sizeof scalars / sizeof scalars[0]; i++) {
+        trib_wire_Signed message = trib_wire_Signed_init_zero;
+        trib_bytes body;
+        trib_wire_catch(&message.body, &body);
+        trib_status status = TRIB_WIRE_DECODE(Signed, scalars[i], &message);
+        assert_int_equal(status.code, TRIB_E_CORRUPT);
+        assert_int_equal(body.size, 0);
+    }
+}
+
 static void noise_is_refused_or_decoded_but_never_harmful(void **state) {
     (void)state;
     trib_random random;
@@ -120,6 +139,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_fields_go_in_as_views_and_come_out_as_views),
         cmocka_unit_test(a_message_cut_anywhere_never_reads_past_its_end),
+        cmocka_unit_test(a_view_of_another_wire_type_is_refused),
         cmocka_unit_test(noise_is_refused_or_decoded_but_never_harmful),
         cmocka_unit_test(topics_are_read_as_they_are_written),
         cmocka_unit_test(other_topics_are_refused),
