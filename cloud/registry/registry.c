@@ -358,7 +358,8 @@ trib_status cloud_registry_note_published(cloud_registry *registry, const char *
     trib_bind_text(statement, 1, federation);
     trib_bind_bytes(statement, 2, trib_bytes_of(id, 16));
     trib_bind_integer(statement, 3, chunks);
-    return trib_statement_finish(statement);
+    TRIB_TRY(trib_statement_finish(statement));
+    return trib_database_sync(registry->database);
 }
 
 trib_status cloud_registry_forget_published(cloud_registry *registry, const char *federation,

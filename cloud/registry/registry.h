@@ -48,7 +48,9 @@ TRIB_MUST_CHECK trib_status cloud_registry_last_counted(cloud_registry *registry
                                                         uint64_t *ret_number,
                                                         uint64_t *ret_position);
 
-/* Objects whose chunks are retained on the broker, so that a restart can still clear them. */
+/* Objects whose chunks are retained on the broker, so that a restart can still clear them: durable
+ * when this returns, since the ledger does not say it again. Everything else of the view is not
+ * synced: what power takes of it comes from the ledger, from the position that is left. */
 TRIB_MUST_CHECK trib_status cloud_registry_note_published(cloud_registry *registry,
                                                           const char *federation,
                                                           const uint8_t id[16], uint32_t chunks);

@@ -106,8 +106,9 @@ trib_status trib_database_open(const char *path, const trib_migration *migration
         return failed(database, "cannot be opened");
     }
     (void)sqlite3_busy_timeout(database->handle, BUSY_MS);
-    TRIB_TRY(trib_database_run(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    TRIB_TRY(trib_database_run(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
                                          "PRAGMA foreign_keys = ON; PRAGMA cache_size = -512;"
+                                         "PRAGMA journal_size_limit = 4194304;"
                                          "PRAGMA trusted_schema = OFF"));
     TRIB_TRY(check_structure(database));
     TRIB_TRY(migrate(database, migrations, count));
@@ -140,6 +141,20 @@ void trib_database_rollback(trib_database *database) {
     if (sqlite3_get_autocommit(database->handle) == 0) {
         (void)sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
     }
+}
+
+/* With synchronous = NORMAL SQLite syncs the log only before a checkpoint; this is the same call on
+ * the same file (SQLITE_FCNTL_JOURNAL_POINTER names the log in WAL mode). Without a log nothing has
+ * been written since it was last folded into the database, which syncs. */
+trib_status trib_database_sync(trib_database *database) {
+    sqlite3_file *log = NULL;
+    int code = sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (code == SQLITE_OK && log != NULL && log->pMethods != NULL) {
+        code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    }
+    return code == SQLITE_OK ? TRIB_SUCCESS
+                             : TRIB_FAIL(TRIB_E_IO, "%s: cannot be synced: %s", database->path,
+                                         sqlite3_errstr(code));
 }
 
 uint64_t trib_database_changes(trib_database *database) {

@@ -1,5 +1,10 @@
-/* SQLite, in the one way that Tributary uses it: WAL, synchronous=FULL, migrations in order,
- * statements prepared once.
+/* SQLite, in the one way that Tributary uses it: WAL, migrations in order, statements prepared
+ * once.
+ *
+ * A commit survives the end of this program at once, and loss of power from the next
+ * trib_database_sync on. Commits are lost in no other order than that they were made in, newest
+ * first, so whatever only later changes depend on needs no sync of its own
+ * (docs/adr/0009-sync-before-others-hear.md).
  *
  * errors   TRIB_E_CORRUPT a damaged database;  TRIB_E_IO a full disk and the like, TRIB_E_STATE a
  *          database newer than this program
@@ -28,6 +33,8 @@ TRIB_MUST_CHECK trib_status trib_database_run(trib_database *database, const cha
 TRIB_MUST_CHECK trib_status trib_database_begin(trib_database *database);
 TRIB_MUST_CHECK trib_status trib_database_commit(trib_database *database);
 void trib_database_rollback(trib_database *database);
+/* Everything that is committed is durable when this returns. */
+TRIB_MUST_CHECK trib_status trib_database_sync(trib_database *database);
 uint64_t trib_database_changes(trib_database *database);  /* rows, by the last statement */
 uint64_t trib_database_last_row(trib_database *database); /* rowid of the last insert */
 

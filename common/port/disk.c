@@ -35,6 +35,31 @@ trib_status trib_disk_replace(trib_disk *disk, const char *folder, const char *n
     return disk->sync_folder(disk, folder);
 }
 
+/* The name is synced whenever the size changes: a crash may have left a file whose name was not. */
+static trib_status write_over(trib_disk *disk, const char *folder, int handle, trib_bytes bytes) {
+    uint64_t size;
+    TRIB_TRY(disk->size(disk, handle, &size));
+    TRIB_TRY(disk->write_at(disk, handle, 0, bytes));
+    if (size > bytes.size) {
+        TRIB_TRY(disk->truncate(disk, handle, bytes.size));
+    }
+    TRIB_TRY(disk->sync(disk, handle));
+    return size != bytes.size ? disk->sync_folder(disk, folder) : TRIB_SUCCESS;
+}
+
+trib_status trib_disk_overwrite(trib_disk *disk, const char *folder, const char *name,
+                                trib_bytes bytes) {
+    char path[PATH_SIZE];
+    int handle, length = snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (length < 0 || (size_t)length >= sizeof path) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "the path of '%s' is too long", name);
+    }
+    TRIB_TRY(disk->open(disk, path, TRIB_OPEN_WRITE, &handle));
+    trib_status status = write_over(disk, folder, handle, bytes);
+    disk->close(disk, handle);
+    return trib_context(status, "%s", path);
+}
+
 trib_status trib_disk_read(trib_disk *disk, const char *path, trib_buffer *ret_bytes) {
     int handle;
     uint64_t size = 0;

@@ -12,7 +12,8 @@
 
 typedef enum trib_open_mode {
     TRIB_OPEN_READ,
-    TRIB_OPEN_APPEND /* read and append; created if it is not there, for the owner alone (0600) */
+    TRIB_OPEN_APPEND, /* read and append; created if it is not there, for the owner alone (0600) */
+    TRIB_OPEN_WRITE   /* the same, but for write_at */
 } trib_open_mode;
 
 typedef struct trib_disk trib_disk;
@@ -22,6 +23,9 @@ struct trib_disk {
     void (*close)(trib_disk *disk, int handle);
     /* All of it, or an error and an unknown part of it. */
     TRIB_MUST_CHECK trib_status (*append)(trib_disk *disk, int handle, trib_bytes bytes);
+    /* Over what is there, growing the file if need be. Likewise. */
+    TRIB_MUST_CHECK trib_status (*write_at)(trib_disk *disk, int handle, uint64_t offset,
+                                            trib_bytes bytes);
     /* Fewer bytes than asked for only at the end of the file. */
     TRIB_MUST_CHECK trib_status (*read_at)(trib_disk *disk, int handle, uint64_t offset,
                                            uint8_t *ret_bytes, size_t size, size_t *ret_size);
@@ -43,6 +47,11 @@ struct trib_disk {
 /* Replaces a file's content in one step: a crash leaves the old or the new, never a mixture. */
 TRIB_MUST_CHECK trib_status trib_disk_replace(trib_disk *disk, const char *folder, const char *name,
                                               trib_bytes bytes);
+/* Writes over a file where it stands; durable when this returns, a mixture after a crash. For a
+ * file that nothing relies on until then: cheaper than a replacement, since a file of the same size
+ * takes no new room and no new name. */
+TRIB_MUST_CHECK trib_status trib_disk_overwrite(trib_disk *disk, const char *folder,
+                                                const char *name, trib_bytes bytes);
 /* Appends the whole file to the buffer, up to its ceiling. */
 TRIB_MUST_CHECK trib_status trib_disk_read(trib_disk *disk, const char *path,
                                            trib_buffer *ret_bytes);

@@ -252,6 +252,13 @@ static void publish(edge_agent *agent, const edge_action *action) {
     }
 }
 
+static bool said(trib_status status, const char *what) {
+    if (!trib_ok(status)) {
+        trib_log(TRIB_LOG_ERROR, what, "why=%s", trib_message());
+    }
+    return trib_ok(status);
+}
+
 static void carry_out_one(edge_agent *agent, const edge_action *action) {
     trib_status status = TRIB_SUCCESS;
     switch (action->kind) {
@@ -295,35 +302,33 @@ static void carry_out_one(edge_agent *agent, const edge_action *action) {
                  action->text);
         break;
     }
-    if (!trib_ok(status)) {
-        trib_log(TRIB_LOG_ERROR, "not done", "why=%s", trib_message());
-    }
+    (void)said(status, "not done");
 }
 
-/* Changes that stand side by side become durable together, before the first action that shows
- * outside. */
-static void group(edge_agent *agent, edge_action_kind kind) {
-    bool changes = kind == EDGE_ACTION_PERSIST || kind == EDGE_ACTION_OUTBOX_VERDICT ||
-                   kind == EDGE_ACTION_OUTBOX_DELETE;
-    trib_status status = changes                   ? edge_outbox_group(agent->outbox)
-                         : kind == EDGE_ACTION_SAY ? TRIB_SUCCESS
-                                                   : edge_outbox_settle(agent->outbox);
-    if (!trib_ok(status)) {
-        trib_log(TRIB_LOG_ERROR, "state not kept", "why=%s", trib_message());
-        agent->unpersisted = true;
+/* Changes of one event are kept together; they are durable before anything is published. */
+static void prepare(edge_agent *agent, edge_action_kind kind) {
+    trib_status status = TRIB_SUCCESS;
+    if (kind == EDGE_ACTION_PERSIST || kind == EDGE_ACTION_DOCUMENT ||
+        kind == EDGE_ACTION_OUTBOX_VERDICT || kind == EDGE_ACTION_OUTBOX_DELETE) {
+        status = edge_outbox_group(agent->outbox);
+    } else if (kind == EDGE_ACTION_PUBLISH) {
+        status = edge_outbox_sync(agent->outbox);
     }
+    agent->unpersisted = agent->unpersisted || !said(status, "state not kept");
 }
 
 /* An action may lead to others: the list grows while it is worked off. */
 void edge_carry_out(edge_agent *agent) {
     for (size_t i = 0; i < agent->actions->count; i++) {
         edge_action action = agent->actions->items[i]; /* the list may move while it grows */
-        group(agent, action.kind);
+        prepare(agent, action.kind);
         carry_out_one(agent, &action);
         trib_free(action.bytes); /* a model may be among them: not all until the end */
         agent->actions->items[i].bytes = NULL;
     }
-    group(agent, EDGE_ACTION_PUBLISH); /* nothing stays open between events */
+    if (!said(edge_outbox_settle(agent->outbox), "state not kept")) {
+        agent->unpersisted = true;
+    }
     if (agent->actions->overflow) {
         trib_log(TRIB_LOG_WARN, "too much at once", "why=%s", "what was left out is sent again");
     }

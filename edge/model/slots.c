@@ -38,8 +38,12 @@ trib_status edge_slots_install(edge_slots *slots, const trib_federation *federat
     edge_slot next = {.name = active.name == 'a' ? 'b' : 'a', .release = release};
     TRIB_TRY(slots->crypto->sha256(file, next.digest));
     name_of(next.name, name);
-    TRIB_TRY(trib_disk_replace(slots->disk, slots->folder, name, file));
+    /* The switch to the active slot is durable before the spare one is written over, and so is this
+     * switch before the model runs. */
+    TRIB_TRY(edge_outbox_sync(slots->outbox));
+    TRIB_TRY(trib_disk_overwrite(slots->disk, slots->folder, name, file));
     TRIB_TRY(edge_outbox_store_slot(slots->outbox, &next));
+    TRIB_TRY(edge_outbox_sync(slots->outbox));
     *ret_model = model;
     model = NULL;
     return TRIB_SUCCESS;

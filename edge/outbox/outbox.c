@@ -8,7 +8,8 @@
 
 struct edge_outbox {
     trib_database *database;
-    bool grouped; /* a transaction is open */
+    bool grouped;  /* a transaction is open */
+    bool unsynced; /* something has changed since the last sync */
 };
 
 trib_status edge_outbox_open(const char *path, edge_outbox **ret_outbox) {
@@ -29,13 +30,14 @@ trib_status edge_outbox_open(const char *path, edge_outbox **ret_outbox) {
 
 void edge_outbox_close(edge_outbox *outbox) {
     if (outbox != NULL) {
-        trib_ignore(edge_outbox_settle(outbox)); /* whoever needs to know has settled before */
+        trib_ignore(edge_outbox_sync(outbox)); /* whoever needs to know has settled before */
         trib_database_close(outbox->database);
         trib_free(outbox);
     }
 }
 
 trib_status edge_outbox_group(edge_outbox *outbox) {
+    outbox->unsynced = true;
     if (!outbox->grouped) {
         TRIB_TRY(trib_database_begin(outbox->database));
         outbox->grouped = true;
@@ -55,13 +57,28 @@ trib_status edge_outbox_settle(edge_outbox *outbox) {
     return status;
 }
 
+trib_status edge_outbox_sync(edge_outbox *outbox) {
+    TRIB_TRY(edge_outbox_settle(outbox));
+    if (outbox->unsynced) {
+        TRIB_TRY(trib_database_sync(outbox->database));
+        outbox->unsynced = false;
+    }
+    return TRIB_SUCCESS;
+}
+
+/* Every change is made by a statement that ends here. */
+static trib_status finish(edge_outbox *outbox, trib_statement *statement) {
+    outbox->unsynced = true;
+    return trib_statement_finish(statement);
+}
+
 static trib_status store(edge_outbox *outbox, const char *key, trib_bytes value) {
     trib_statement *statement;
     TRIB_TRY(trib_database_prepare(outbox->database, "INSERT OR REPLACE INTO value VALUES (?1, ?2)",
                                    &statement));
     trib_bind_text(statement, 1, key);
     trib_bind_bytes(statement, 2, value);
-    return trib_statement_finish(statement);
+    return finish(outbox, statement);
 }
 
 static trib_status load(edge_outbox *outbox, const char *key, trib_buffer *ret_value) {
@@ -90,7 +107,8 @@ trib_status edge_outbox_boot(edge_outbox *outbox, uint64_t *ret_boot) {
         return TRIB_FAIL(TRIB_E_CORRUPT, "the start number is lost or used up: enrol anew");
     }
     *ret_boot = boot;
-    return TRIB_SUCCESS;
+    outbox->unsynced = true;
+    return edge_outbox_sync(outbox);
 }
 
 trib_status edge_outbox_store_session(edge_outbox *outbox, const edge_state_Session *session) {
@@ -133,7 +151,7 @@ trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round, trib_bytes upda
         trib_bind_bytes(statement, 2, update);
         trib_bind_integer(statement, 3, (int64_t)first_row);
         trib_bind_integer(statement, 4, (int64_t)last_row);
-        status = trib_statement_finish(statement);
+        status = finish(outbox, statement);
     }
     if (trib_ok(status)) {
         status = trib_database_prepare(outbox->database,
@@ -143,7 +161,7 @@ trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round, trib_bytes upda
     }
     if (trib_ok(status)) {
         trib_bind_integer(statement, 1, EDGE_OUTBOX_MOST);
-        status = trib_statement_finish(statement);
+        status = finish(outbox, statement);
     }
     if (trib_ok(status)) {
         status = trib_database_commit(outbox->database);
@@ -173,6 +191,17 @@ trib_status edge_outbox_get(edge_outbox *outbox, trib_buffer *storage,
     return status;
 }
 
+/* Now and then: the oldest receipts go, past EDGE_OUTBOX_RECEIPTS. */
+static trib_status prune_receipts(edge_outbox *outbox) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(outbox->database,
+                                   "DELETE FROM receipt WHERE round <= (SELECT round FROM receipt"
+                                   " ORDER BY round DESC LIMIT 1 OFFSET ?1)",
+                                   &statement));
+    trib_bind_integer(statement, 1, EDGE_OUTBOX_RECEIPTS);
+    return finish(outbox, statement);
+}
+
 /* Keeps the verdict apart from the update, which is deleted later. */
 static trib_status note_receipt(edge_outbox *outbox, const trib_crypto *crypto, uint64_t round,
                                 const char *verdict) {
@@ -192,7 +221,8 @@ static trib_status note_receipt(edge_outbox *outbox, const trib_crypto *crypto, 
     trib_bind_integer(statement, 1, (int64_t)round);
     trib_bind_bytes(statement, 2, trib_bytes_of(digest, sizeof digest));
     trib_bind_text(statement, 3, verdict);
-    return trib_statement_finish(statement);
+    TRIB_TRY(finish(outbox, statement));
+    return round % 64 == 0 ? prune_receipts(outbox) : TRIB_SUCCESS;
 }
 
 trib_status edge_outbox_verdict(edge_outbox *outbox, const trib_crypto *crypto, uint64_t round,
@@ -203,7 +233,7 @@ trib_status edge_outbox_verdict(edge_outbox *outbox, const trib_crypto *crypto, 
                                    "UPDATE outbox SET verdict = ?2 WHERE round = ?1", &statement));
     trib_bind_integer(statement, 1, (int64_t)round);
     trib_bind_text(statement, 2, verdict);
-    return trib_statement_finish(statement);
+    return finish(outbox, statement);
 }
 
 trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t closed_through) {
@@ -211,7 +241,7 @@ trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t closed_through) {
     TRIB_TRY(trib_database_prepare(
         outbox->database, "DELETE FROM outbox WHERE round <= ?1 AND verdict <> ''", &statement));
     trib_bind_integer(statement, 1, (int64_t)closed_through);
-    return trib_statement_finish(statement);
+    return finish(outbox, statement);
 }
 
 trib_status edge_outbox_newest(edge_outbox *outbox, uint64_t *ret_round) {
@@ -256,5 +286,5 @@ trib_status edge_outbox_store_slot(edge_outbox *outbox, const edge_slot *slot) {
     trib_bind_text(statement, 1, name);
     trib_bind_integer(statement, 2, (int64_t)slot->release);
     trib_bind_bytes(statement, 3, trib_bytes_of(slot->digest, sizeof slot->digest));
-    return trib_statement_finish(statement);
+    return finish(outbox, statement);
 }

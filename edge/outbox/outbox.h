@@ -1,5 +1,8 @@
-/* What the agent must not forget, in SQLite (state.db): each change is one durable transaction,
- * unless several are grouped in one.
+/* What the agent must not forget, in SQLite (state.db).
+ *
+ * A change survives kill -9 once it is settled, and loss of power once it is synced; what power
+ * takes is always the newest. So the agent settles after each event, and syncs before anything
+ * leaves that others could hold it to (frames, joins, the switch to another model).
  *
  * An update stays in the outbox until its receipt has come and its round is closed; it is kept
  * packed, and sealed anew whenever it is sent. It survives kill -9.
@@ -19,11 +22,13 @@ typedef struct edge_outbox edge_outbox;
 TRIB_MUST_CHECK trib_status edge_outbox_open(const char *path, edge_outbox **ret_outbox);
 void edge_outbox_close(edge_outbox *outbox);
 
-/* Opens a group, unless one is open: the changes until edge_outbox_settle become durable with it,
- * all or none, for the price of one. Whatever tells others about them waits until it has succeeded.
- */
+/* Opens a group, unless one is open: the changes until edge_outbox_settle are kept together, all or
+ * none. A change outside a group is a group of its own. */
 TRIB_MUST_CHECK trib_status edge_outbox_group(edge_outbox *outbox);
 TRIB_MUST_CHECK trib_status edge_outbox_settle(edge_outbox *outbox);
+/* Settles, and makes durable what has changed since the last sync; costs nothing if nothing has.
+ * Whatever tells others about a change waits until this has succeeded. */
+TRIB_MUST_CHECK trib_status edge_outbox_sync(edge_outbox *outbox);
 
 /* This start's number: one more than ever before, and durable. */
 TRIB_MUST_CHECK trib_status edge_outbox_boot(edge_outbox *outbox, uint64_t *ret_boot);
@@ -44,7 +49,10 @@ typedef struct edge_outbox_entry {
     trib_bytes update; /* in the buffer given */
 } edge_outbox_entry;
 
-enum { EDGE_OUTBOX_MOST = 16 }; /* updates; the oldest go first */
+enum {
+    EDGE_OUTBOX_MOST = 16,      /* updates; the oldest go first */
+    EDGE_OUTBOX_RECEIPTS = 4096 /* and about 64 more; likewise */
+};
 
 /* Puts a round's update. Putting a second one for the same round changes nothing. */
 TRIB_MUST_CHECK trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round, trib_bytes update,

@@ -13,19 +13,10 @@ trib_status edge_samples_path(const char *folder, char ret_path[EDGE_SAMPLES_PAT
 }
 
 trib_status edge_samples_open(const char *path, trib_database **ret_database) {
-    trib_database *database;
-    TRIB_TRY(trib_database_open(path, edge_store_migrations,
-                                sizeof edge_store_migrations / sizeof edge_store_migrations[0],
-                                &database));
-    /* The last second of samples may go with the power; the file stays whole under WAL. */
-    trib_status status = trib_database_run(
-        database, "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 4194304");
-    if (!trib_ok(status)) {
-        trib_database_close(database);
-        return status;
-    }
-    *ret_database = database;
-    return TRIB_SUCCESS;
+    /* Never synced: the last seconds of samples may go with the power; the file stays whole. */
+    return trib_database_open(path, edge_store_migrations,
+                              sizeof edge_store_migrations / sizeof edge_store_migrations[0],
+                              ret_database);
 }
 
 trib_status edge_samples_range(trib_database *database, edge_store_range *ret_range) {

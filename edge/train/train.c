@@ -9,7 +9,7 @@
 #include "common/port/posix/queue.h"
 #include "common/port/posix/system.h"
 #include "common/statistic/order.h"
-#include "edge/train/example_stream.h"
+#include "edge/train/recent.h"
 
 enum { LOWER_PRIORITY = 10, POP_MS = 60000 };
 
@@ -28,6 +28,7 @@ struct edge_train {
     void (*finished)(void *context, edge_train_result *result_take);
     void *context;
     trib_contributor *contributor; /* the thread's */
+    edge_recent recent;            /* the thread's */
     trib_queue *jobs;              /* of waiting_job */
     pthread_t thread;
     atomic_uint_fast64_t stretch; /* rises with each abort */
@@ -82,22 +83,20 @@ static uint64_t first_row_of(const edge_train *train, const edge_train_job *job,
     return last - (uint64_t)rows + 1;
 }
 
-static trib_status read_examples(edge_train *train, const edge_train_job *job,
-                                 edge_example_stream *stream, edge_train_result *result) {
+static trib_status read_examples(edge_train *train, const edge_train_job *job) {
+    edge_recent *recent = &train->recent;
+    edge_example_stream *stream = &recent->stream;
     TRIB_SCOPED(edge_store_reader_close_scoped) edge_store_reader *reader = NULL;
     edge_store_range range;
     edge_store_read done;
     reading at = {train, stream};
+    TRIB_TRY(edge_example_stream_init(stream, train->federation, train->ceiling));
     TRIB_TRY(edge_store_reader_open(train->store_folder, &train->federation->source, &reader));
     TRIB_TRY(edge_store_reader_range(reader, &range));
     uint64_t last = job->last_row < range.last_row ? job->last_row : range.last_row;
     uint64_t first = first_row_of(train, job, last);
     TRIB_TRY(edge_store_reader_rows(reader, first, last, take_row, &at, &done));
     TRIB_TRY(edge_example_stream_finish(stream));
-    result->first_row = done.first_row;
-    result->last_row = done.last_row;
-    result->unlabelled = (uint32_t)stream->unlabelled;
-    result->examples = (uint32_t)stream->examples.count;
     if (stream->examples.count == 0) {
         return TRIB_FAIL(
             TRIB_E_STATE,
@@ -106,6 +105,27 @@ static trib_status read_examples(edge_train *train, const edge_train_job *job,
             (unsigned long long)first, (unsigned long long)last, (unsigned long long)done.rows,
             (unsigned long long)stream->unlabelled);
     }
+    recent->held = true;
+    recent->first_row = job->first_row;
+    recent->last_row = job->last_row;
+    recent->read_first = done.first_row;
+    recent->read_last = done.last_row;
+    return TRIB_SUCCESS;
+}
+
+/* UINT64_MAX as a last row stands for another one each time. */
+static trib_status have_examples(edge_train *train, const edge_train_job *job,
+                                 edge_train_result *result) {
+    edge_recent *recent = &train->recent;
+    if (job->last_row == UINT64_MAX ||
+        !edge_recent_holds(recent, job->first_row, job->last_row, job->base)) {
+        edge_recent_forget(recent);
+        TRIB_TRY(read_examples(train, job));
+    }
+    result->first_row = recent->read_first;
+    result->last_row = recent->read_last;
+    result->unlabelled = (uint32_t)recent->stream.unlabelled;
+    result->examples = (uint32_t)recent->stream.examples.count;
     return TRIB_SUCCESS;
 }
 
@@ -143,14 +163,15 @@ static trib_status check_base(const edge_train *train, const edge_train_job *job
     return TRIB_SUCCESS;
 }
 
-static trib_status contribute(edge_train *train, const edge_train_job *job, trib_examples *examples,
+static trib_status contribute(edge_train *train, const edge_train_job *job,
                               edge_train_result *result) {
+    const trib_examples *examples = &train->recent.stream.examples;
     trib_contribution contribution;
     if (job->kind == EDGE_TRAIN_STATISTICS) {
         TRIB_TRY(trib_contribute_statistics(train->contributor, examples, &contribution));
     } else {
         const trib_contribution_task task = {train->gateway, job->ordinal, &train->stop};
-        trib_examples_normalise(examples, job->base);
+        TRIB_TRY(edge_recent_normalise(&train->recent, job->base));
         TRIB_TRY(trib_contribute_training(train->contributor, job->base, examples, &task,
                                           &contribution));
     }
@@ -158,14 +179,15 @@ static trib_status contribute(edge_train *train, const edge_train_job *job, trib
 }
 
 static trib_status set_threshold(edge_train *train, const trib_model *model,
-                                 trib_examples *examples, edge_detector *ret_detector) {
+                                 edge_detector *ret_detector) {
+    const trib_examples *examples = &train->recent.stream.examples;
     TRIB_SCOPED(trib_free_scoped) float *errors = trib_allocate(examples->count, sizeof *errors);
     if (errors == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for %zu errors", examples->count);
     }
     trib_score score;
     const trib_score_details details = {.errors = errors};
-    trib_examples_normalise(examples, model);
+    TRIB_TRY(edge_recent_normalise(&train->recent, model));
     TRIB_TRY(trib_train_score(trib_contributor_trainer(train->contributor), model->parameters,
                               examples, &details, &score));
     ret_detector->threshold =
@@ -173,11 +195,11 @@ static trib_status set_threshold(edge_train *train, const trib_model *model,
     return TRIB_SUCCESS;
 }
 
-static trib_status detect(edge_train *train, const edge_train_job *job, trib_examples *examples,
-                          edge_train_result *result) {
+static trib_status detect(edge_train *train, const edge_train_job *job, edge_train_result *result) {
     return train->federation->task == TRIB_TASK_HOTELLING_T2
-               ? trib_hotelling_create(job->base, examples, &result->detector.hotelling)
-               : set_threshold(train, job->base, examples, &result->detector);
+               ? trib_hotelling_create(job->base, &train->recent.stream.examples,
+                                       &result->detector.hotelling)
+               : set_threshold(train, job->base, &result->detector);
 }
 
 static bool needs_detector(const edge_train *train) {
@@ -190,11 +212,9 @@ static trib_status work(edge_train *train, const edge_train_job *job, edge_train
     if (job->kind == EDGE_TRAIN_DETECTOR && !needs_detector(train)) {
         return TRIB_SUCCESS;
     }
-    TRIB_SCOPED(edge_example_stream_deinit) edge_example_stream stream = {0};
-    TRIB_TRY(edge_example_stream_init(&stream, train->federation, train->ceiling));
-    TRIB_TRY(read_examples(train, job, &stream, result));
-    return job->kind == EDGE_TRAIN_DETECTOR ? detect(train, job, &stream.examples, result)
-                                            : contribute(train, job, &stream.examples, result);
+    TRIB_TRY(have_examples(train, job, result));
+    return job->kind == EDGE_TRAIN_DETECTOR ? detect(train, job, result)
+                                            : contribute(train, job, result);
 }
 
 static trib_status run_job(edge_train *train, const waiting_job *waiting,
@@ -252,6 +272,7 @@ static void destroy(edge_train *train) {
     if (train != NULL) {
         trib_queue_destroy(train->jobs);
         trib_contributor_destroy(train->contributor);
+        edge_recent_forget(&train->recent);
         trib_free(train->store_folder);
         trib_free(train);
     }

@@ -339,6 +339,50 @@ static void restarts_do_not_change_the_bytes(void **state) {
     compare_payloads();
 }
 
+static edge_train_result *train_rows(edge_train *train, uint32_t ordinal, uint64_t last_row,
+                                     float mean) {
+    trib_model *base = make_base();
+    base->mean[0] = mean;
+    return do_job(train, (edge_train_job){.kind = EDGE_TRAIN_TRAINING,
+                                          .ordinal = ordinal,
+                                          .first_row = 1,
+                                          .last_row = last_row,
+                                          .base = base});
+}
+
+static void rows_read_for_one_round_serve_the_next(void **state) {
+    (void)state;
+    char path[128];
+    learn(classify);
+    run_stream(0);
+    edge_train *fresh = start_trainer(0), *train = start_trainer(0), *other = start_trainer(0);
+    edge_train_result *wanted = train_rows(fresh, 2, 900, 0.5f);
+    edge_train_result_destroy(train_rows(train, 1, 900, 0.5f));
+    edge_train_result_destroy(train_rows(other, 1, 900, 0.5f));
+    edge_train_stop(fresh);
+    (void)snprintf(path, sizeof path, "%s/samples.db", folder);
+    assert_int_equal(unlink(path), 0); /* whoever reads rows from here on fails */
+
+    edge_train_result *result = train_rows(train, 2, 900, 0.5f);
+    assert_int_equal(result->code, TRIB_OK);
+    assert_int_equal(result->payload_size, wanted->payload_size);
+    assert_memory_equal(result->payload, wanted->payload, wanted->payload_size);
+    assert_int_equal(result->first_row, 1);
+    assert_int_equal(result->last_row, 900);
+    assert_int_equal(result->examples, wanted->examples);
+    edge_train_result_destroy(result);
+    edge_train_result_destroy(wanted);
+
+    result = train_rows(train, 3, 900, 0.25f); /* another normalisation: read anew */
+    assert_int_not_equal(result->code, TRIB_OK);
+    edge_train_result_destroy(result);
+    result = train_rows(other, 3, 901, 0.5f); /* another range */
+    assert_int_not_equal(result->code, TRIB_OK);
+    edge_train_result_destroy(result);
+    edge_train_stop(train);
+    edge_train_stop(other);
+}
+
 static void a_threshold_comes_from_training_errors(void **state) {
     (void)state;
     learn(reconstruct);
@@ -568,6 +612,7 @@ int main(void) {
         FRESH(reconstruction_gives_the_bytes_of_simulation),
         FRESH(a_statistic_gives_the_bytes_of_simulation),
         FRESH(restarts_do_not_change_the_bytes),
+        FRESH(rows_read_for_one_round_serve_the_next),
         FRESH(a_threshold_comes_from_training_errors),
         FRESH(a_centre_comes_from_training_rows),
         FRESH(without_rows_a_job_says_so),

@@ -18,8 +18,10 @@ static trib_status failed(const char *what, const char *path) {
 static trib_status open_file(trib_disk *disk, const char *path, trib_open_mode mode,
                              int *ret_handle) {
     (void)disk;
-    int flags = mode == TRIB_OPEN_READ ? O_RDONLY : O_RDWR | O_CREAT | O_APPEND;
-    int handle = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    static const int flags_of[] = {[TRIB_OPEN_READ] = O_RDONLY,
+                                   [TRIB_OPEN_APPEND] = O_RDWR | O_CREAT | O_APPEND,
+                                   [TRIB_OPEN_WRITE] = O_RDWR | O_CREAT};
+    int handle = open(path, flags_of[mode] | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (handle < 0) {
         return failed("open", path);
     }
@@ -44,6 +46,23 @@ static trib_status append(trib_disk *disk, int handle, trib_bytes bytes) {
         }
         bytes.data += written;
         bytes.size -= (size_t)written;
+    }
+    return TRIB_SUCCESS;
+}
+
+static trib_status write_at(trib_disk *disk, int handle, uint64_t offset, trib_bytes bytes) {
+    (void)disk;
+    while (bytes.size > 0) {
+        ssize_t written = pwrite(handle, bytes.data, bytes.size, (off_t)offset);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return failed("write", "file");
+        }
+        bytes.data += written;
+        bytes.size -= (size_t)written;
+        offset += (uint64_t)written;
     }
     return TRIB_SUCCESS;
 }
@@ -134,8 +153,8 @@ static trib_status list_folder(trib_disk *disk, const char *path,
 }
 
 trib_disk *trib_posix_disk(void) {
-    static trib_disk disk = {open_file,   close_file,    append,      read_at,
-                             file_size,   truncate_file, sync_file,   sync_folder,
-                             make_folder, rename_file,   remove_file, list_folder};
+    static trib_disk disk = {open_file,   close_file,    append,     write_at,    read_at,
+                             file_size,   truncate_file, sync_file,  sync_folder, make_folder,
+                             rename_file, remove_file,   list_folder};
     return &disk;
 }

@@ -1,0 +1,33 @@
+/* The examples that were made last, for the next job over the very same rows: a recording that was
+ * replayed gives every round the same ones, and making them costs more than training a small model.
+ *
+ * One range at most is held, and it is let go before another is read, so memory peaks no higher.
+ * What is handed out is what a fresh reading would have given, bit for bit.
+ *
+ * threads  one
+ */
+#ifndef EDGE_TRAIN_RECENT_H
+#define EDGE_TRAIN_RECENT_H
+
+#include "common/model/model.h"
+#include "edge/train/example_stream.h"
+
+typedef struct edge_recent {
+    edge_example_stream stream; /* owned */
+    bool held;
+    uint64_t first_row, last_row;   /* as a job asks for them */
+    uint64_t read_first, read_last; /* as they were there */
+    float *normalisation; /* owned, [2 * columns]: the mean and deviation the examples were
+                             normalised with; NULL while they are raw */
+    size_t columns;
+} edge_recent;
+
+/* Whether they are those of this range, and raw or normalised as `model` has it (NULL: raw). */
+bool edge_recent_holds(const edge_recent *recent, uint64_t first_row, uint64_t last_row,
+                       const trib_model *model);
+/* Normalises them with the model's mean and deviation, unless they are already.
+ * errors   TRIB_E_IO for memory; they are raw then */
+TRIB_MUST_CHECK trib_status edge_recent_normalise(edge_recent *recent, const trib_model *model);
+void edge_recent_forget(edge_recent *recent);
+
+#endif
