@@ -19,8 +19,11 @@ trib_status cloud_registry_open(const char *path, cloud_registry **ret_registry)
         trib_database_open(path, cloud_registry_migrations,
                            sizeof cloud_registry_migrations / sizeof cloud_registry_migrations[0],
                            &registry->database);
+    if (trib_ok(status)) { /* a fleet's tables are larger than a gateway's */
+        status = trib_database_run(registry->database, "PRAGMA cache_size = -4096");
+    }
     if (!trib_ok(status)) {
-        trib_free(registry);
+        cloud_registry_close(registry);
         return status;
     }
     *ret_registry = registry;

@@ -62,7 +62,9 @@ trib_status trib_buffer_reserve(trib_buffer *buffer, size_t size) {
     if (needed <= buffer->capacity) {
         return TRIB_SUCCESS;
     }
-    size_t capacity = buffer->capacity > 0 ? buffer->capacity : 256;
+    /* Exactly what is asked for first, which is often all; whoever then goes on gets twice as much.
+     */
+    size_t capacity = buffer->capacity > 0 ? buffer->capacity : needed;
     while (capacity < needed) {
         capacity = capacity > buffer->ceiling / 2 ? buffer->ceiling : 2 * capacity;
     }

@@ -94,20 +94,41 @@ static void close_scoped(trib_database **database) {
     trib_database_close(*database);
 }
 
-trib_status trib_database_open(const char *path, const trib_migration *migrations, size_t count,
-                               trib_database **ret_database) {
+void trib_database_keep_small(void) {
+    (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+    (void)sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+}
+
+static trib_status open_file(const char *path, int flags, trib_database **ret_database) {
     TRIB_SCOPED(close_scoped) trib_database *database = trib_allocate(1, sizeof *database);
     if (database == NULL || (database->path = trib_duplicate_text(path)) == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a database");
     }
-    if (sqlite3_open_v2(path, &database->handle,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(path, &database->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
         return failed(database, "cannot be opened");
     }
     (void)sqlite3_busy_timeout(database->handle, BUSY_MS);
+    *ret_database = database;
+    database = NULL;
+    return TRIB_SUCCESS;
+}
+
+trib_status trib_database_open_reader(const char *path, trib_database **ret_database) {
+    TRIB_SCOPED(close_scoped) trib_database *database = NULL;
+    TRIB_TRY(open_file(path, SQLITE_OPEN_READWRITE, &database)); /* a log wants its index written */
+    TRIB_TRY(trib_database_run(database, "PRAGMA query_only = ON; PRAGMA cache_size = -64;"
+                                         "PRAGMA trusted_schema = OFF"));
+    *ret_database = database;
+    database = NULL;
+    return TRIB_SUCCESS;
+}
+
+trib_status trib_database_open(const char *path, const trib_migration *migrations, size_t count,
+                               trib_database **ret_database) {
+    TRIB_SCOPED(close_scoped) trib_database *database = NULL;
+    TRIB_TRY(open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &database));
     TRIB_TRY(trib_database_run(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                                         "PRAGMA foreign_keys = ON; PRAGMA cache_size = -512;"
+                                         "PRAGMA foreign_keys = ON; PRAGMA cache_size = -128;"
                                          "PRAGMA journal_size_limit = 4194304;"
                                          "PRAGMA trusted_schema = OFF"));
     TRIB_TRY(check_structure(database));

@@ -23,10 +23,18 @@ typedef struct trib_migration {
     const char *sql;
 } trib_migration;
 
+/* For a program with little memory, before anything else of this room and once: connections set
+ * nothing aside beforehand. */
+void trib_database_keep_small(void);
+
 /* Opens or creates the file, and applies the migrations it has not seen, each in a transaction; how
  * many were applied stands in user_version. Checks the file's structure (quick_check) first. */
 TRIB_MUST_CHECK trib_status trib_database_open(const char *path, const trib_migration *migrations,
                                                size_t count, trib_database **ret_database);
+/* Another connection to a database that is open, or was: to read, with little memory and no check
+ * of its structure. */
+TRIB_MUST_CHECK trib_status trib_database_open_reader(const char *path,
+                                                      trib_database **ret_database);
 void trib_database_close(trib_database *database);
 
 TRIB_MUST_CHECK trib_status trib_database_run(trib_database *database, const char *sql);

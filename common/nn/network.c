@@ -61,6 +61,28 @@ static uint32_t first_trained(const trib_model_plan *plan) {
     return index;
 }
 
+/* Whether a layer's gradient at its input goes to the other place than that at its output. */
+static bool moves_gradient(const trib_layer_plan *layer) {
+    return layer->fan_in > 0 || layer->spec.kind == TRIB_LAYER_MAX_POOL;
+}
+
+/* The gradient starts in `gradient` and moves to and fro: each place is as large as what comes to
+ * it. */
+static void lay_out_gradients(trib_network *network, const trib_model_plan *plan, size_t capacity,
+                              memory_layout *layout) {
+    size_t largest[2] = {plan->output_count, 1};
+    int at = 0;
+    for (uint32_t i = plan->layer_count; i-- > first_trained(plan) + 1;) {
+        if (moves_gradient(&plan->layers[i])) {
+            size_t count = trib_layer_inputs(&plan->layers[i]);
+            at = !at;
+            largest[at] = count > largest[at] ? count : largest[at];
+        }
+    }
+    network->gradient = take(layout, capacity, largest[0]);
+    network->spare = take(layout, capacity, largest[1]);
+}
+
 static void lay_out(trib_network *network, const trib_model_plan *plan, size_t capacity,
                     memory_layout *layout) {
     size_t largest_patches = 0;
@@ -85,8 +107,7 @@ static void lay_out(trib_network *network, const trib_model_plan *plan, size_t c
             memory->factors = take(layout, capacity, trib_layer_outputs(layer));
         }
     }
-    network->gradient = take(layout, capacity, plan->largest_count);
-    network->spare = take(layout, capacity, plan->largest_count);
+    lay_out_gradients(network, plan, capacity, layout);
     network->d_patches = largest_patches > 0 ? take(layout, capacity, largest_patches) : NULL;
 }
 
@@ -195,12 +216,15 @@ static void backward_trained(trib_network *network, uint32_t index, const float 
     layer_sink.values += layer->parameters_offset;
     trib_dense_backward_parameters(&dense, trained_input(network, index), network->gradient,
                                    &layer_sink);
-    swap_gradients(network);
+    if (input_too) {
+        swap_gradients(network);
+    }
 }
 
 void trib_network_backward(trib_network *network, const float *parameters, size_t batch,
                            const trib_gradient_sink *sink) {
     uint32_t first = first_trained(network->plan);
+    const float *start = network->gradient;
     for (uint32_t i = network->plan->layer_count; i-- > first;) {
         const trib_layer_plan *layer = &network->plan->layers[i];
         const trib_layer_memory *memory = &network->layers[i];
@@ -227,5 +251,8 @@ void trib_network_backward(trib_network *network, const float *parameters, size_
             }
             break;
         }
+    }
+    if (network->gradient != start) {
+        swap_gradients(network); /* the next one starts there too */
     }
 }

@@ -60,8 +60,7 @@ static trib_status grow_array(void **array, size_t count, size_t capacity, size_
     return TRIB_SUCCESS;
 }
 
-static trib_status grow(trib_examples *examples) {
-    size_t capacity = examples->capacity > 0 ? 2 * examples->capacity : 64;
+static trib_status grow(trib_examples *examples, size_t capacity) {
     if (capacity > examples->ceiling) {
         capacity = examples->ceiling;
     }
@@ -83,11 +82,15 @@ static trib_status grow(trib_examples *examples) {
     return TRIB_SUCCESS;
 }
 
+trib_status trib_examples_reserve(trib_examples *examples, size_t count) {
+    return count > examples->capacity ? grow(examples, count) : TRIB_SUCCESS;
+}
+
 trib_status trib_examples_append(trib_examples *examples, const float *input, int32_t label,
                                  const float *values) {
     TRIB_TRY(check(examples, input, label, values));
     if (examples->count == examples->capacity) {
-        TRIB_TRY(grow(examples));
+        TRIB_TRY(grow(examples, examples->capacity > 0 ? 2 * examples->capacity : 64));
     }
     size_t at = examples->count;
     memcpy(examples->inputs + at * examples->input_count, input,

@@ -29,6 +29,9 @@ enum { TRIB_EXAMPLES_CEILING = 16 * 1024 * 1024 }; /* examples; callers set less
 void trib_examples_init(trib_examples *examples, const trib_model_plan *plan, size_t ceiling);
 void trib_examples_deinit(trib_examples *examples);
 
+/* Room for this many, or the ceiling: growing by doubling takes up to three times as much. */
+TRIB_MUST_CHECK trib_status trib_examples_reserve(trib_examples *examples, size_t count);
+
 /* Copies one example. `label` matters for classes, `values` [output_count] for values, neither
  * for reconstruction.
  * errors   TRIB_E_ARGUMENT for a label that is no class and for NaN or infinity anywhere,

@@ -129,6 +129,10 @@ static trib_status create_session(edge_agent *agent) {
     }
     TRIB_TRY(edge_session_create(agent->crypto, &agent->identity, known ? &stored : NULL,
                                  &agent->session));
+    edge_slot active;
+    if (trib_ok(edge_outbox_load_slot(agent->outbox, &active))) {
+        edge_session_installed(agent->session, active.release, active.digest);
+    }
     if (entry.round != 0) {
         edge_session_send(agent->session, entry.round, entry.update, 0, agent->actions);
     }
@@ -259,7 +263,7 @@ static bool said(trib_status status, const char *what) {
     return trib_ok(status);
 }
 
-static void carry_out_one(edge_agent *agent, const edge_action *action) {
+static void carry_out_one(edge_agent *agent, edge_action *action) {
     trib_status status = TRIB_SUCCESS;
     switch (action->kind) {
     case EDGE_ACTION_PUBLISH:
@@ -295,7 +299,10 @@ static void carry_out_one(edge_agent *agent, const edge_action *action) {
         edge_updates_send(agent);
         break;
     case EDGE_ACTION_INSTALL:
-        edge_releases_install(agent, action->number, trib_bytes_of(action->bytes, action->size));
+        edge_releases_install(agent, action);
+        break;
+    case EDGE_ACTION_LOAD:
+        edge_releases_supply(agent);
         break;
     case EDGE_ACTION_SAY:
         trib_log(action->warning ? TRIB_LOG_WARN : TRIB_LOG_INFO, "session", "what=%s",
@@ -323,8 +330,8 @@ void edge_carry_out(edge_agent *agent) {
         edge_action action = agent->actions->items[i]; /* the list may move while it grows */
         prepare(agent, action.kind);
         carry_out_one(agent, &action);
-        trib_free(action.bytes); /* a model may be among them: not all until the end */
-        agent->actions->items[i].bytes = NULL;
+        trib_free(action.owned); /* a large update goes chunk by chunk: not all until the end */
+        agent->actions->items[i].owned = NULL;
     }
     if (!said(edge_outbox_settle(agent->outbox), "state not kept")) {
         agent->unpersisted = true;
@@ -371,8 +378,10 @@ static void handle(edge_agent *agent, edge_agent_event *event) {
         break;
     case EDGE_AGENT_RESULT:
         if (event->of.result->kind == EDGE_TRAIN_DETECTOR) {
+            agent->detector_jobs--;
             edge_releases_detector(agent, event->of.result);
         } else {
+            agent->round_jobs--;
             edge_updates_result(agent, event->of.result);
         }
         break;
@@ -417,6 +426,7 @@ void edge_agent_run(edge_agent *agent) {
         }
         edge_samples_check_hold(agent);
         edge_rounds_retry(agent);
+        edge_releases_retry(agent);
         if (agent->unpersisted) {
             agent->unpersisted = !trib_ok(
                 edge_outbox_store_session(agent->outbox, edge_session_state(agent->session)));

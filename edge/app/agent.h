@@ -68,7 +68,9 @@ typedef struct edge_agent {
     uint64_t finished_ms; /* when the source had nothing more to give; 0: not yet */
     /* the round that is being trained for */
     edge_round_task task;
-    uint64_t retry_ms; /* 0: none */
+    uint64_t retry_ms;                  /* 0: none */
+    uint64_t install_retry_ms;          /* likewise */
+    uint32_t round_jobs, detector_jobs; /* that the trainer has not given a result for */
     uint64_t predictions;
     bool clock_said;
     bool unpersisted; /* the session's state could not be stored: try again before sending */
@@ -98,11 +100,15 @@ void edge_rounds_train(edge_agent *agent, const edge_action *action);
 void edge_rounds_retry(edge_agent *agent);
 
 /* ---- updates.c ---- */
-void edge_updates_result(edge_agent *agent, const edge_train_result *result);
+void edge_updates_result(edge_agent *agent, edge_train_result *result);
 void edge_updates_send(edge_agent *agent);
 
 /* ---- releases.c ---- */
-void edge_releases_install(edge_agent *agent, uint64_t release, trib_bytes file);
+/* Frees the action's file as soon as it is written and read. */
+void edge_releases_install(edge_agent *agent, edge_action *action);
+void edge_releases_retry(edge_agent *agent);
+/* The session asks for the installed file again. */
+void edge_releases_supply(edge_agent *agent);
 void edge_releases_load(edge_agent *agent);
 void edge_releases_detector(edge_agent *agent, edge_train_result *result);
 

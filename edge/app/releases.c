@@ -13,6 +13,7 @@ static void give_to_stream(edge_agent *agent, trib_model *model, uint64_t releas
         edge_train_job job = {
             .kind = EDGE_TRAIN_DETECTOR, .round = release, .last_row = UINT64_MAX, .base = model};
         status = edge_train_offer(agent->train, &job);
+        agent->detector_jobs += trib_ok(status);
     } else {
         status =
             edge_sense_offer_model(agent->sense, model, (edge_detector){.threshold = 0}, release);
@@ -23,21 +24,52 @@ static void give_to_stream(edge_agent *agent, trib_model *model, uint64_t releas
     }
 }
 
-void edge_releases_install(edge_agent *agent, uint64_t release, trib_bytes file) {
+void edge_releases_install(edge_agent *agent, edge_action *action) {
     trib_model *model = NULL;
-    if (agent->federation == NULL || agent->sense == NULL) {
-        trib_log(TRIB_LOG_WARN, "model not installed", "release=%llu why=%s",
-                 (unsigned long long)release, "no stream runs");
-        return;
+    edge_slot active;
+    uint64_t release = action->number;
+    trib_bytes file = trib_bytes_of(action->bytes, action->size);
+    trib_status status = TRIB_FAIL(TRIB_E_RETRY, "no stream runs");
+    if (agent->sense != NULL) {
+        edge_sense_forget_waiting(agent->sense);
+        status = edge_slots_install(&agent->slots, agent->federation, release, file, &model);
     }
-    if (!trib_ok(edge_slots_install(&agent->slots, agent->federation, release, file, &model))) {
+    if (!trib_ok(status)) {
         trib_log(TRIB_LOG_ERROR, "model refused", "release=%llu why=%s",
                  (unsigned long long)release, trib_message());
+        if (status.code == TRIB_E_IO || status.code == TRIB_E_RETRY) { /* it may pass */
+            agent->install_retry_ms = trib_monotonic_ms(agent->clock) + EDGE_RETRY_MS;
+        }
         return;
     }
     trib_log(TRIB_LOG_INFO, "model installed", "release=%llu round=%u", (unsigned long long)release,
              model->round);
+    if (trib_ok(edge_outbox_load_slot(agent->outbox, &active))) {
+        edge_session_installed(agent->session, active.release, active.digest);
+    }
+    trib_free(action->owned); /* the stream is about to make a copy of its own */
+    action->owned = NULL;
     give_to_stream(agent, model, release);
+}
+
+void edge_releases_retry(edge_agent *agent) {
+    if (agent->install_retry_ms != 0 &&
+        trib_monotonic_ms(agent->clock) >= agent->install_retry_ms) {
+        agent->install_retry_ms = 0;
+        edge_session_not_installed(agent->session, agent->actions);
+    }
+}
+
+void edge_releases_supply(edge_agent *agent) {
+    edge_slot active;
+    trib_buffer file = {.ceiling = TRIB_OBJECT_MAX_BYTES};
+    trib_status status = edge_slots_read(&agent->slots, &file, &active);
+    if (!trib_ok(status)) {
+        trib_log(TRIB_LOG_WARN, "installed model not readable; fetching it", "why=%s",
+                 trib_message());
+        trib_buffer_deinit(&file);
+    }
+    edge_session_supply(agent->session, file.data, file.size, agent->actions);
 }
 
 void edge_releases_load(edge_agent *agent) {

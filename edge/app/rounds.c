@@ -26,6 +26,16 @@ void edge_rounds_document(edge_agent *agent, trib_bytes document) {
     }
 }
 
+/* Whatever is still trained for an earlier round, nobody asks for any more. */
+static trib_status offer(edge_agent *agent, const edge_train_job *job) {
+    if (agent->round_jobs > 0 && agent->detector_jobs == 0) {
+        edge_train_abort(agent->train);
+    }
+    TRIB_TRY(edge_train_offer(agent->train, job));
+    agent->round_jobs++;
+    return TRIB_SUCCESS;
+}
+
 void edge_rounds_train(edge_agent *agent, const edge_action *action) {
     if (agent->train == NULL) {
         agent->retry_ms = trib_monotonic_ms(agent->clock) + EDGE_RETRY_MS;
@@ -51,7 +61,7 @@ void edge_rounds_train(edge_agent *agent, const edge_action *action) {
     }
     agent->task = action->round;
     if (trib_ok(status)) {
-        status = edge_train_offer(agent->train, &job);
+        status = offer(agent, &job);
     }
     if (!trib_ok(status)) {
         trib_log(TRIB_LOG_WARN, "round not trained", "round=%llu why=%s",

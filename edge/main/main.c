@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/database/database.h"
 #include "common/log/log.h"
 #include "common/tensor/blas_core.h"
 #include "edge/app/agent.h"
 
-enum { LARGE_BYTES = 256 * 1024 };
+enum { LARGE_BYTES = 32 * 1024 };
 
 static edge_agent *running;
 static volatile sig_atomic_t stop_asked; /* before there was anything to stop */
@@ -66,6 +67,7 @@ static int serve(const edge_config *config, const char *said) {
  * a mapping of its own, which goes back to the system when it is freed: models come and go each
  * round. */
 static void keep_memory_small(void) {
+    trib_database_keep_small();
 #ifdef __GLIBC__
     (void)mallopt(M_ARENA_MAX, 1);
     (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);

@@ -49,21 +49,26 @@ trib_status edge_slots_install(edge_slots *slots, const trib_federation *federat
     return TRIB_SUCCESS;
 }
 
+trib_status edge_slots_read(edge_slots *slots, trib_buffer *ret_file, edge_slot *ret_active) {
+    char name[32], path[4096];
+    uint8_t digest[TRIB_HASH_BYTES];
+    TRIB_TRY(edge_outbox_load_slot(slots->outbox, ret_active));
+    name_of(ret_active->name, name);
+    (void)snprintf(path, sizeof path, "%.4000s/%s", slots->folder, name);
+    TRIB_TRY(trib_disk_read(slots->disk, path, ret_file));
+    TRIB_TRY(slots->crypto->sha256(trib_buffer_view(ret_file), digest));
+    if (memcmp(digest, ret_active->digest, sizeof digest) != 0) {
+        return TRIB_FAIL(TRIB_E_CORRUPT, "%s is not what was installed", path);
+    }
+    return TRIB_SUCCESS;
+}
+
 trib_status edge_slots_load(edge_slots *slots, const trib_federation *federation,
                             uint64_t *ret_release, trib_model **ret_model) {
     edge_slot active;
-    char name[32], path[4096];
-    uint8_t digest[TRIB_HASH_BYTES];
     TRIB_SCOPED(trib_buffer_deinit)
     trib_buffer file = {.ceiling = 3 * trib_model_file_ceiling(federation)};
-    TRIB_TRY(edge_outbox_load_slot(slots->outbox, &active));
-    name_of(active.name, name);
-    (void)snprintf(path, sizeof path, "%.4000s/%s", slots->folder, name);
-    TRIB_TRY(trib_disk_read(slots->disk, path, &file));
-    TRIB_TRY(slots->crypto->sha256(trib_buffer_view(&file), digest));
-    if (memcmp(digest, active.digest, sizeof digest) != 0) {
-        return TRIB_FAIL(TRIB_E_CORRUPT, "%s is not what was installed", path);
-    }
+    TRIB_TRY(edge_slots_read(slots, &file, &active));
     TRIB_TRY(verify(slots, federation, trib_buffer_view(&file), ret_model));
     *ret_release = active.release;
     return TRIB_SUCCESS;

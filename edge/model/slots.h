@@ -24,6 +24,9 @@ typedef struct edge_slots {
 TRIB_MUST_CHECK trib_status edge_slots_install(edge_slots *slots, const trib_federation *federation,
                                                uint64_t release, trib_bytes file,
                                                trib_model **ret_model);
+/* The active model's file, checked against its digest. Errors as edge_slots_load. */
+TRIB_MUST_CHECK trib_status edge_slots_read(edge_slots *slots, trib_buffer *ret_file,
+                                            edge_slot *ret_active);
 /* The active model, after a restart. TRIB_E_NOT_FOUND before the first; TRIB_E_CORRUPT when the
  * file is not what was installed. */
 TRIB_MUST_CHECK trib_status edge_slots_load(edge_slots *slots, const trib_federation *federation,

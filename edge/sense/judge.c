@@ -21,8 +21,11 @@ static trib_status check(const trib_federation *federation, const trib_model *mo
     return TRIB_SUCCESS;
 }
 
-static trib_status pack(edge_judge *judge) {
+trib_status edge_judge_prepare(edge_judge *judge) {
     const trib_model_plan *plan = &judge->federation->plan;
+    if (judge->model == NULL || judge->federation->task == TRIB_TASK_HOTELLING_T2) {
+        return TRIB_SUCCESS;
+    }
     size_t size = trib_packed_model_room(plan);
     judge->block = trib_allocate(size, 1);
     judge->input = trib_allocate(plan->input_count, sizeof(float));
@@ -35,7 +38,10 @@ static trib_status pack(edge_judge *judge) {
     }
     trib_arena arena;
     trib_arena_init(&arena, judge->block, size);
-    return trib_packed_model_init(&judge->packed, plan, judge->model->parameters, &arena);
+    TRIB_TRY(trib_packed_model_init(&judge->packed, plan, judge->model->parameters, &arena));
+    trib_free(judge->model->parameters); /* packed is a copy: one will do */
+    judge->model->parameters = NULL;
+    return TRIB_SUCCESS;
 }
 
 trib_status edge_judge_create(const trib_federation *federation, trib_model *model_take,
@@ -53,9 +59,6 @@ trib_status edge_judge_create(const trib_federation *federation, trib_model *mod
     judge->release = release;
     if (model_take != NULL) {
         TRIB_TRY(check(federation, model_take));
-        if (federation->task != TRIB_TASK_HOTELLING_T2) {
-            TRIB_TRY(pack(judge));
-        }
     }
     *ret_judge = judge;
     judge = NULL;

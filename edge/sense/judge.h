@@ -12,7 +12,7 @@
 
 typedef struct edge_judge {
     const trib_federation *federation;
-    trib_model *model; /* owned; NULL: judges nothing */
+    trib_model *model; /* owned, without its parameters once packed; NULL: judges nothing */
     edge_detector detector;
     uint64_t release;
     trib_packed_model packed;
@@ -22,10 +22,14 @@ typedef struct edge_judge {
     float *scratch; /* owned */
 } edge_judge;
 
-/* Takes model (NULL is fine) and detector, also on failure. */
+/* Takes model (NULL is fine) and detector, also on failure. TRIB_E_ARGUMENT for a model that is not
+ * of the federation. It judges once it is prepared. */
 TRIB_MUST_CHECK trib_status edge_judge_create(const trib_federation *federation,
                                               trib_model *model_take, edge_detector detector_take,
                                               uint64_t release, edge_judge **ret_judge);
+/* Lays the model out for inference; apart from creating, so that whoever uses one judge after the
+ * other can let go of the last one before, and never holds two. TRIB_E_IO for memory. */
+TRIB_MUST_CHECK trib_status edge_judge_prepare(edge_judge *judge);
 void edge_judge_destroy(edge_judge *judge);
 void edge_judge_destroy_scoped(edge_judge **judge);
 void edge_judge_drop(void *judge);

@@ -7,7 +7,7 @@
 #include "common/signal/pipeline.h"
 #include "edge/sense/judge.h"
 
-enum { POP_MS = 50, WAITING_MODELS = 4 };
+enum { POP_MS = 50 };
 
 /* What others may look at; each number by itself. */
 typedef struct snapshot {
@@ -30,7 +30,7 @@ typedef struct snapshot {
 
 struct edge_sense {
     edge_sense_plan plan;
-    trib_queue *judges; /* of edge_judge: models on their way in */
+    trib_queue *judges; /* of edge_judge: the model on its way in; a newer one takes its place */
     pthread_t thread;
     atomic_bool stop;
     atomic_bool drain;
@@ -58,7 +58,14 @@ static void take_model(edge_sense *sense) {
     if (judge == NULL) {
         return;
     }
-    edge_judge_destroy(sense->judge);
+    edge_judge_destroy(sense->judge); /* before the next one takes as much again */
+    sense->judge = NULL;
+    if (!trib_ok(edge_judge_prepare(judge))) {
+        say(sense, EDGE_EVENT_SENSE_FAILED, EDGE_EVENT_ERROR, judge->release, trib_message());
+        edge_judge_destroy(judge);
+        atomic_store(&sense->seen.release, 0);
+        return;
+    }
     sense->judge = judge;
     uint64_t release = judge->model != NULL ? judge->release : 0;
     atomic_store(&sense->seen.release, release);
@@ -190,7 +197,7 @@ trib_status edge_sense_start(const edge_sense_plan *plan, edge_store *store_take
         return TRIB_FAIL(TRIB_E_IO, "no memory for a pipeline of %zu bytes", size);
     }
     TRIB_TRY(trib_pipeline_init(&sense->pipeline, &plan->federation->pipeline, sense->block, size));
-    TRIB_TRY(trib_queue_create(WAITING_MODELS, edge_judge_drop, &sense->judges));
+    TRIB_TRY(trib_queue_create(1, edge_judge_drop, &sense->judges));
     publish(sense);
     int error = pthread_create(&sense->thread, NULL, run, sense);
     if (error != 0) {
@@ -205,9 +212,8 @@ static trib_status offer(edge_sense *sense, trib_model *model_take, edge_detecto
                          uint64_t release) {
     edge_judge *judge;
     TRIB_TRY(edge_judge_create(sense->plan.federation, model_take, detector_take, release, &judge));
-    if (!trib_queue_push(sense->judges, judge)) {
-        edge_judge_destroy(judge);
-        return TRIB_FAIL(TRIB_E_RETRY, "%d models wait for the stream already", WAITING_MODELS);
+    while (!trib_queue_push(sense->judges, judge)) {
+        edge_sense_forget_waiting(sense);
     }
     return TRIB_SUCCESS;
 }
@@ -215,6 +221,10 @@ static trib_status offer(edge_sense *sense, trib_model *model_take, edge_detecto
 trib_status edge_sense_offer_model(edge_sense *sense, trib_model *model_take,
                                    edge_detector detector_take, uint64_t release) {
     return offer(sense, model_take, detector_take, release);
+}
+
+void edge_sense_forget_waiting(edge_sense *sense) {
+    edge_judge_destroy(trib_queue_pop(sense->judges, 0));
 }
 
 trib_status edge_sense_drop_model(edge_sense *sense) {

@@ -49,10 +49,13 @@ TRIB_MUST_CHECK trib_status edge_sense_start(const edge_sense_plan *plan, edge_s
 /* From the next batch on, this model judges: of the federation's pipeline and task. A detector may
  * come later, with another copy of the model; without one, reconstruct and hotelling_t2 give no
  * predictions (hotelling_t2) or only errors (reconstruct). Model and detector are taken either way.
- * TRIB_E_RETRY when models wait in the queue already; TRIB_E_ARGUMENT for a model of another
- * pipeline, columns or shape. */
+ * A model that the stream has not come to yet gives way to this one. TRIB_E_ARGUMENT for a model of
+ * another pipeline, columns or shape. */
 TRIB_MUST_CHECK trib_status edge_sense_offer_model(edge_sense *sense, trib_model *model_take,
                                                    edge_detector detector_take, uint64_t release);
+/* Lets go of a model that the stream has not come to yet: another is about to be read into memory.
+ */
+void edge_sense_forget_waiting(edge_sense *sense);
 /* No predictions from the next batch on (a release was withdrawn). */
 TRIB_MUST_CHECK trib_status edge_sense_drop_model(edge_sense *sense);
 

@@ -49,9 +49,11 @@ struct edge_session {
     bool release_wanted;
     edge_fetch fetches[EDGE_FETCHES];
     uint8_t base_digest[TRIB_HASH_BYTES]; /* of base_file */
-    uint8_t
-        *base_file; /* the last object that was fetched, owned: often the next base or release */
+    uint8_t *base_file; /* the last object that was fetched, owned: often base and release in one */
     size_t base_size;
+    uint64_t installed_release;
+    uint8_t installed[TRIB_HASH_BYTES]; /* of the file in the owner's slot */
+    bool installed_known, load_asked;   /* it can be loaded again; it is being */
     edge_pending pending;
     edge_session_counts counts;
     uint64_t now_ms;
@@ -61,6 +63,9 @@ edge_action *edge_add(edge_actions *actions, edge_action_kind kind);
 void edge_say(edge_actions *actions, bool warning, const char *format, ...) TRIB_PRINTF(3, 4);
 void edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t number,
                     trib_bytes bytes);
+/* Without a copy: `view` is the session's. NULL as edge_add. */
+edge_action *edge_add_view(edge_actions *actions, edge_action_kind kind, uint64_t number,
+                           trib_bytes view);
 void edge_persist(edge_actions *actions);
 /* The outbox may forget updates with a verdict once their rounds are closed. */
 void edge_forget_closed(const edge_session *session, edge_actions *actions);

@@ -8,7 +8,7 @@
 
 void edge_actions_clear(edge_actions *actions) {
     for (size_t i = 0; i < actions->count; i++) {
-        trib_free(actions->items[i].bytes);
+        trib_free(actions->items[i].owned);
     }
     actions->count = 0;
     actions->overflow = false;
@@ -57,16 +57,28 @@ void edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t numbe
         return;
     }
     action->number = number;
-    action->bytes = trib_allocate(bytes.size, 1);
-    if (action->bytes == NULL) {
+    action->owned = trib_allocate(bytes.size, 1);
+    if (action->owned == NULL) {
         actions->overflow = true;
         actions->count--;
         return;
     }
     if (bytes.size > 0) {
-        memcpy(action->bytes, bytes.data, bytes.size);
+        memcpy(action->owned, bytes.data, bytes.size);
     }
+    action->bytes = action->owned;
     action->size = bytes.size;
+}
+
+edge_action *edge_add_view(edge_actions *actions, edge_action_kind kind, uint64_t number,
+                           trib_bytes view) {
+    edge_action *action = edge_add(actions, kind);
+    if (action != NULL) {
+        action->number = number;
+        action->bytes = view.data;
+        action->size = view.size;
+    }
+    return action;
 }
 
 void edge_persist(edge_actions *actions) {
@@ -211,10 +223,20 @@ static void on_receipt(edge_session *session, const char *topic, trib_bytes payl
     (void)edge_add(actions, EDGE_ACTION_OUTBOX_SEND); /* the next one, if there is one */
 }
 
+/* What the owner has in its slot need not be held here too; actions of the last event are done. */
+static void let_go(edge_session *session) {
+    if (session->installed_known && !session->round_wanted && !session->release_wanted &&
+        memcmp(session->base_digest, session->installed, TRIB_HASH_BYTES) == 0) {
+        trib_free(session->base_file);
+        session->base_file = NULL;
+    }
+}
+
 void edge_session_message(edge_session *session, const char *text, trib_bytes payload,
                           uint64_t now_ms, edge_actions *ret_actions) {
     trib_topic topic;
     session->now_ms = now_ms;
+    let_go(session);
     if (!trib_ok(trib_topic_parse(text, strlen(text), &topic)) ||
         strcmp(topic.federation, session->identity->federation) != 0 ||
         (topic.gateway[0] != '\0' && strcmp(topic.gateway, session->identity->gateway) != 0)) {
@@ -247,6 +269,7 @@ static bool resend_due(const edge_session *session, uint64_t now_ms) {
 
 void edge_session_tick(edge_session *session, uint64_t now_ms, edge_actions *ret_actions) {
     session->now_ms = now_ms;
+    let_go(session);
     if (session->connected && session->federation_known && !session->state.welcomed &&
         !session->held && now_ms >= session->join_due_ms) {
         edge_session_join(session, ret_actions);

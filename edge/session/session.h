@@ -54,6 +54,7 @@ typedef enum edge_action_kind {
     EDGE_ACTION_OUTBOX_SEND, /* the owner calls edge_session_send with the oldest without a verdict
                               */
     EDGE_ACTION_INSTALL,     /* bytes: the released model's file; number: release */
+    EDGE_ACTION_LOAD,        /* the owner calls edge_session_supply with what it has installed */
     EDGE_ACTION_SAY          /* text for the log; `warning` */
 } edge_action_kind;
 
@@ -69,8 +70,9 @@ typedef struct edge_round_task {
 typedef struct edge_action {
     edge_action_kind kind;
     char topic[TRIB_TOPIC_SIZE];
-    uint8_t *bytes; /* owned by the list */
+    const uint8_t *bytes; /* of TRAIN the session's or another action's: for now only */
     size_t size;
+    uint8_t *owned; /* by the list: what bytes points to, or NULL */
     bool retain;
     bool warning;
     uint64_t number;
@@ -123,6 +125,16 @@ void edge_session_untrained(edge_session *session, uint64_t round, edge_actions 
  * there: its frames. Also when sending again. */
 void edge_session_send(edge_session *session, uint64_t round, trib_bytes update, uint64_t now_ms,
                        edge_actions *ret_actions);
+
+/* What the owner has in its active slot, after each INSTALL that succeeded and at the start:
+ * releases up to it are not asked for, and its file is not fetched again. */
+void edge_session_installed(edge_session *session, uint64_t release,
+                            const uint8_t digest[TRIB_HASH_BYTES]);
+/* An INSTALL failed for now: it is asked for again. */
+void edge_session_not_installed(edge_session *session, edge_actions *ret_actions);
+/* That file, or NULL when it cannot be read: it is fetched then. */
+void edge_session_supply(edge_session *session, uint8_t *file_take, size_t size,
+                         edge_actions *ret_actions);
 
 /* A short message of another kind (a prediction): its frame, if the session is ready. */
 void edge_session_tell(edge_session *session, trib_topic_kind kind, trib_bytes plain,

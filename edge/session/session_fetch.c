@@ -113,6 +113,14 @@ bool edge_session_fetch(edge_session *session, const trib_wire_Object *object, b
         *ret_file = trib_bytes_of(session->base_file, session->base_size);
         return true;
     }
+    if (trib_ok(status) && session->installed_known &&
+        memcmp(key.digest, session->installed, TRIB_HASH_BYTES) == 0) {
+        trib_wipe(&key, sizeof key);
+        if (!session->load_asked) {
+            session->load_asked = edge_add(actions, EDGE_ACTION_LOAD) != NULL;
+        }
+        return false;
+    }
     fetch = &session->fetches[for_round ? 0 : 1];
     drop(fetch); /* what was wanted there is superseded */
     if (trib_ok(status)) {
@@ -125,8 +133,40 @@ bool edge_session_fetch(edge_session *session, const trib_wire_Object *object, b
         drop(fetch);
         return false;
     }
+    trib_free(session->base_file); /* what comes supersedes it */
+    session->base_file = NULL;
     ask(session, fetch, 0, actions);
     return false;
+}
+
+void edge_session_installed(edge_session *session, uint64_t release,
+                            const uint8_t digest[TRIB_HASH_BYTES]) {
+    session->installed_release = release;
+    memcpy(session->installed, digest, TRIB_HASH_BYTES);
+    session->installed_known = true;
+}
+
+void edge_session_not_installed(edge_session *session, edge_actions *ret_actions) {
+    session->release_wanted = session->release.release > session->installed_release;
+    edge_session_resume(session, ret_actions);
+}
+
+void edge_session_supply(edge_session *session, uint8_t *file_take, size_t size,
+                         edge_actions *ret_actions) {
+    uint8_t digest[TRIB_HASH_BYTES];
+    session->load_asked = false;
+    if (file_take == NULL ||
+        !trib_ok(session->crypto->sha256(trib_bytes_of(file_take, size), digest)) ||
+        memcmp(digest, session->installed, TRIB_HASH_BYTES) != 0) {
+        trib_free(file_take);
+        session->installed_known = false;
+    } else {
+        trib_free(session->base_file);
+        session->base_file = file_take;
+        session->base_size = size;
+        memcpy(session->base_digest, digest, TRIB_HASH_BYTES);
+    }
+    edge_session_resume(session, ret_actions);
 }
 
 static void finish(edge_session *session, edge_fetch *fetch, edge_actions *actions) {

@@ -142,7 +142,7 @@ void edge_session_on_release(edge_session *session, trib_bytes payload, edge_act
         return;
     }
     session->release = notice;
-    session->release_wanted = notice.release > session->state.release;
+    session->release_wanted = notice.release > session->installed_release;
     edge_session_resume(session, actions);
 }
 
@@ -163,13 +163,14 @@ static void start_training(edge_session *session, trib_bytes base, edge_actions 
     if (!task.statistics) {
         memcpy(task.base_digest, session->base_digest, TRIB_HASH_BYTES);
     }
+    edge_action *action = edge_add_view(actions, EDGE_ACTION_TRAIN, round->round, base);
+    if (action == NULL) {
+        return; /* too much at once: with the next event */
+    }
+    action->round = task;
     session->round_wanted = false;
     session->state.trained_round = round->round;
     edge_persist(actions);
-    edge_add_bytes(actions, EDGE_ACTION_TRAIN, round->round, base);
-    if (!actions->overflow) {
-        actions->items[actions->count - 1].round = task;
-    }
 }
 
 static void resume_round(edge_session *session, edge_actions *actions) {
@@ -191,10 +192,16 @@ static void resume_round(edge_session *session, edge_actions *actions) {
 static void resume_release(edge_session *session, edge_actions *actions) {
     trib_bytes file;
     if (edge_session_fetch(session, &session->release.model, false, &file, actions)) {
+        edge_action *action =
+            edge_add_view(actions, EDGE_ACTION_INSTALL, session->release.release, file);
+        if (action == NULL) {
+            return; /* too much at once: with the next event */
+        }
+        action->owned = session->base_file; /* from the slot it can be had again */
+        session->base_file = NULL;
         session->release_wanted = false;
         session->state.release = session->release.release;
-        edge_add_bytes(actions, EDGE_ACTION_INSTALL, session->release.release, file);
-        edge_persist(actions); /* after the switch: a crash in between installs it again */
+        edge_persist(actions);
     }
 }
 

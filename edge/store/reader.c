@@ -15,7 +15,7 @@ trib_status edge_store_reader_open(const char *folder, const trib_source_spec *s
         return TRIB_FAIL(TRIB_E_IO, "no memory to read stored rows");
     }
     reader->shape = edge_samples_shape(spec);
-    TRIB_TRY(edge_samples_open(path, &reader->database));
+    TRIB_TRY(trib_database_open_reader(path, &reader->database));
     *ret_reader = reader;
     reader = NULL;
     return TRIB_SUCCESS;

@@ -69,14 +69,18 @@ static trib_status take_row(void *context, const edge_stored_row *row) {
     return edge_example_stream_row(at->stream, row);
 }
 
+/* Stored rows from one window to the next. */
+static double rows_of_example(const edge_train *train) {
+    const trib_pipeline_spec *pipeline = &train->federation->pipeline;
+    double hop = pipeline->hop_rows;
+    return pipeline->resample ? hop * train->federation->source.rate_hz / (double)pipeline->rate_hz
+                              : hop;
+}
+
 /* Where reading starts, so that no more examples come than memory is there for: the newest count.
  */
 static uint64_t first_row_of(const edge_train *train, const edge_train_job *job, uint64_t last) {
-    const trib_pipeline_spec *pipeline = &train->federation->pipeline;
-    double rows = (double)train->ceiling * pipeline->hop_rows;
-    if (pipeline->resample) {
-        rows *= train->federation->source.rate_hz / (double)pipeline->rate_hz;
-    }
+    double rows = (double)train->ceiling * rows_of_example(train);
     if ((double)(last - job->first_row) < rows || last < job->first_row) {
         return job->first_row;
     }
@@ -95,6 +99,10 @@ static trib_status read_examples(edge_train *train, const edge_train_job *job) {
     TRIB_TRY(edge_store_reader_range(reader, &range));
     uint64_t last = job->last_row < range.last_row ? job->last_row : range.last_row;
     uint64_t first = first_row_of(train, job, last);
+    uint64_t rows =
+        last >= first && last - first < range.train_rows ? last - first + 1 : range.train_rows;
+    TRIB_TRY(trib_examples_reserve(&stream->examples,
+                                   (size_t)((double)rows / rows_of_example(train)) + 1));
     TRIB_TRY(edge_store_reader_rows(reader, first, last, take_row, &at, &done));
     TRIB_TRY(edge_example_stream_finish(stream));
     if (stream->examples.count == 0) {
@@ -243,8 +251,10 @@ static void do_job(edge_train *train, waiting_job *waiting) {
     result->seconds = (double)(trib_monotonic_ms(clock) - before_ms) / 1000;
     if (job->kind == EDGE_TRAIN_DETECTOR) {
         result->model = job->base;
-        job->base = NULL;
+    } else {
+        trib_model_destroy(job->base); /* before the next one comes */
     }
+    job->base = NULL;
 }
 
 static void *run(void *context) {
