@@ -26,6 +26,7 @@ enum {
     CLOUD_MAX_FEDERATIONS = 64,
     CLOUD_QUEUE = 4096,      /* events */
     CLOUD_BATCH = 256,       /* events that one fsync may serve */
+    CLOUD_KEPT = 4096,       /* updates that the view may be behind */
     CLOUD_MAX_PUBLISHED = 8, /* objects of a federation on the broker at once */
     CLOUD_BODY_CEILING = 1 << 20
 };
@@ -105,6 +106,7 @@ typedef struct cloud_core {
     size_t reply_count;
     cloud_kept_record *kept; /* records that the view has not taken yet; owned, as their payloads */
     size_t kept_count, kept_capacity;
+    bool view_due;       /* something is kept that people ask for; updates alone may wait */
     trib_buffer scratch; /* for encoding */
     trib_buffer frame;
     trib_buffer payload;
@@ -131,6 +133,9 @@ void cloud_event_destroy(cloud_event *event);
 /* ---- records.c: append a record, and what every flow does with its encoding ---- */
 TRIB_MUST_CHECK trib_status cloud_append(cloud_core *core, uint32_t type, const void *fields,
                                          const void *message, uint64_t *ret_position);
+/* Notes an appended update for the view: who, and of which round. */
+TRIB_MUST_CHECK trib_status cloud_keep_update(cloud_core *core, const cloud_record_Update *record,
+                                              uint64_t round, uint64_t position);
 /* Applies a record to the state; what recovery and the running core share. */
 TRIB_MUST_CHECK trib_status cloud_apply(cloud_core *core, const cloud_record *record);
 TRIB_MUST_CHECK trib_status cloud_apply_update(cloud_core *core, const cloud_record *record);

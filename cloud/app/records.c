@@ -184,9 +184,27 @@ trib_status cloud_append(cloud_core *core, uint32_t type, const void *fields, co
     core->scratch.size = writer.size;
     trib_bytes payload = trib_written(&writer);
     TRIB_TRY(cloud_ledger_append(core->ledger, type, &payload, 1, ret_position));
-    return type == (uint32_t)cloud_record_Type_TYPE_UPDATE
-               ? TRIB_SUCCESS
-               : keep(core, type, *ret_position, payload);
+    if (type == (uint32_t)cloud_record_Type_TYPE_UPDATE) {
+        return TRIB_SUCCESS; /* cloud_keep_update */
+    }
+    core->view_due = true;
+    return keep(core, type, *ret_position, payload);
+}
+
+trib_status cloud_keep_update(cloud_core *core, const cloud_record_Update *record, uint64_t round,
+                              uint64_t position) {
+    uint8_t number[32], bytes[512];
+    trib_wire_Update small = trib_wire_Update_init_zero;
+    cloud_record_Update copy = *record;
+    trib_writer update = trib_writer_of(number, sizeof number);
+    trib_writer writer = trib_writer_of(bytes, sizeof bytes);
+    small.round = round;
+    TRIB_TRY(TRIB_WIRE_ENCODE(Update, &small, &update));
+    trib_bytes view = trib_written(&update);
+    trib_wire_put(&copy.update, &view);
+    TRIB_TRY(trib_wire_encode(cloud_record_Update_fields, &copy, &writer));
+    core->view_due = core->view_due || core->kept_count >= CLOUD_KEPT;
+    return keep(core, (uint32_t)cloud_record_Type_TYPE_UPDATE, position, trib_written(&writer));
 }
 
 /* Brings the view up to what is durable. */
@@ -222,10 +240,11 @@ trib_status cloud_settle(cloud_core *core) {
         cloud_send_receipt(core, &core->replies[i]);
     }
     core->reply_count = 0;
-    if (core->kept_count > 0) {
+    if (core->view_due) {
         trib_status status = refresh_view(core);
         if (trib_ok(status)) {
             cloud_drop_kept(core);
+            core->view_due = false;
         } else { /* only a view: rounds go on, and it catches up with the next one */
             trib_log(TRIB_LOG_WARN, "the registry is behind", "why=%s", trib_message());
         }

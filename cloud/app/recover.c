@@ -120,10 +120,19 @@ static trib_status take_update(void *context, const cloud_record *record) {
         pass->skipped++; /* its revocation, later in the ledger, takes it out */
         return TRIB_SUCCESS;
     }
-    if (member != NULL && message.digest.size == TRIB_HASH_BYTES) {
-        TRIB_TRY(cloud_live_note_counted(member->live, &message, update));
-    }
     return cloud_apply_update(pass->core, record);
+}
+
+/* Not of an open round: its updates are applied again after this, and count then. */
+static trib_status note_counted(void *context, const cloud_counted_row *row) {
+    cloud_live *live = context;
+    cloud_gateway *gateway = cloud_gateway_find(&live->gateways, row->gateway);
+    bool open = live->round_open && row->round == live->round.plan.number;
+    if (gateway != NULL && row->digest.size == TRIB_HASH_BYTES && !open) {
+        gateway->counted_round = row->round;
+        memcpy(gateway->counted_digest, row->digest.data, TRIB_HASH_BYTES);
+    }
+    return TRIB_SUCCESS;
 }
 
 static trib_status restore_rounds(cloud_core *core) {
@@ -132,10 +141,7 @@ static trib_status restore_rounds(cloud_core *core) {
         cloud_live *live = core->members[i].live;
         TRIB_TRY(trib_context(cloud_live_restore_course(live, core->crypto, core->objects),
                               "federation %s", live->name));
-        uint64_t counted = UINT64_MAX;
-        TRIB_TRY(cloud_registry_last_counted(core->registry, live->name, &live->counted_round,
-                                             &counted));
-        from = counted < from ? counted : from;
+        TRIB_TRY(cloud_registry_counted(core->registry, live->name, note_counted, live));
         if (live->round_open && live->opened_position < from) {
             from = live->opened_position;
         }

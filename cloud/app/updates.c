@@ -63,7 +63,7 @@ static trib_verdict admit(cloud_core *core, const cloud_live *live, const cloud_
 }
 
 static trib_status record_update(cloud_core *core, cloud_member *member, cloud_gateway *gateway,
-                                 trib_bytes whole, trib_round_action *ret_action) {
+                                 uint64_t round, trib_bytes whole, trib_round_action *ret_action) {
     cloud_record_Update record = cloud_record_Update_init_zero;
     memcpy(record.federation, member->live->name, sizeof record.federation);
     memcpy(record.gateway, gateway->name, sizeof record.gateway);
@@ -75,7 +75,16 @@ static trib_status record_update(cloud_core *core, cloud_member *member, cloud_g
     uint64_t position;
     TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_UPDATE, cloud_record_Update_fields, &record,
                           &position));
-    return cloud_live_apply_update(member->live, &record, whole, position, ret_action);
+    trib_status status =
+        cloud_live_apply_update(member->live, &record, whole, position, ret_action);
+    if (trib_ok(status)) {
+        status = cloud_keep_update(core, &record, round, position);
+    }
+    if (!trib_ok(status)) { /* the ledger is ahead of the state: a restart counts the update */
+        core->failed = true;
+        core->stop = true;
+    }
+    return status;
 }
 
 /* A whole update. What it says decides its verdict; only one that is to be counted is recorded. */
@@ -111,7 +120,7 @@ static void take_update(cloud_core *core, cloud_member *member, cloud_gateway *g
         return;
     }
     trib_round_action action = TRIB_ACTION_NONE;
-    status = record_update(core, member, gateway, whole, &action);
+    status = record_update(core, member, gateway, update.message.round, whole, &action);
     if (!trib_ok(status)) { /* no receipt: the gateway keeps it and sends it again */
         trib_log(TRIB_LOG_ERROR, "update not recorded", "federation=%s gateway=%s why=%s",
                  live->name, gateway->name, trib_message());

@@ -34,7 +34,6 @@ typedef struct cloud_gateway {
     bool keyed; /* the channels below are derived */
     trib_channel update, prediction, alert, telemetry;
     trib_channel welcome, receipt;
-    uint64_t update_next; /* from the ledger: no number below it is accepted, whatever happens */
     trib_wire_Capabilities capabilities;
     cloud_assembly assembly;
     bool revoked;

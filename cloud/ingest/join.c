@@ -58,7 +58,7 @@ static trib_status init_channels(const trib_crypto *crypto, const trib_hpke *con
         trib_topic_kind kind;
         trib_channel *channel;
         uint64_t boot;
-    } all[] = {{TRIB_TOPIC_UP_UPDATE, &gateway->update, 0},
+    } all[] = {{TRIB_TOPIC_UP_UPDATE, &gateway->update, boot},
                {TRIB_TOPIC_UP_PREDICTION, &gateway->prediction, boot},
                {TRIB_TOPIC_UP_ALERT, &gateway->alert, boot},
                {TRIB_TOPIC_UP_TELEMETRY, &gateway->telemetry, boot},
@@ -68,7 +68,6 @@ static trib_status init_channels(const trib_crypto *crypto, const trib_hpke *con
         TRIB_TRY(
             trib_channel_init(crypto, context, session, all[i].kind, all[i].boot, all[i].channel));
     }
-    gateway->update.next = gateway->update_next;
     gateway->welcome.next = boot << 32;
     gateway->receipt.next = boot << 32;
     return TRIB_SUCCESS;

@@ -160,13 +160,42 @@ static trib_status take_opened(cloud_registry *registry, const cloud_record *rec
     return trib_statement_finish(statement);
 }
 
+static trib_status take_update(cloud_registry *registry, const cloud_record *record) {
+    cloud_record_Update message = cloud_record_Update_init_zero;
+    trib_wire_Update update = trib_wire_Update_init_zero;
+    trib_bytes whole, payload;
+    trib_statement *statement;
+    trib_wire_catch(&message.update, &whole);
+    trib_wire_catch(&update.payload, &payload);
+    TRIB_TRY(trib_wire_decode(cloud_record_Update_fields, record->payload, &message));
+    TRIB_TRY(TRIB_WIRE_DECODE(Update, whole, &update));
+    TRIB_TRY(trib_database_prepare(
+        registry->database, "INSERT OR REPLACE INTO counted VALUES (?1, ?2, ?3, ?4)", &statement));
+    trib_bind_text(statement, 1, message.federation);
+    trib_bind_text(statement, 2, message.gateway);
+    trib_bind_integer(statement, 3, (int64_t)update.round);
+    trib_bind_bytes(statement, 4, trib_bytes_of(message.digest.bytes, message.digest.size));
+    return trib_statement_finish(statement);
+}
+
+/* What was counted in an abandoned round is counted nowhere. */
+static trib_status forget_counted(cloud_registry *registry,
+                                  const cloud_record_RoundClosed *message) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "DELETE FROM counted WHERE federation = ?1 AND round = ?2",
+                                   &statement));
+    trib_bind_text(statement, 1, message->federation);
+    trib_bind_integer(statement, 2, (int64_t)message->round);
+    return trib_statement_finish(statement);
+}
+
 static trib_status take_closed(cloud_registry *registry, const cloud_record *record) {
     cloud_record_RoundClosed message = cloud_record_RoundClosed_init_zero;
     trib_statement *statement;
     TRIB_TRY(trib_wire_decode(cloud_record_RoundClosed_fields, record->payload, &message));
-    if (!message.abandoned) {
-        TRIB_TRY(keep_newest(registry, message.federation, "", record));
-    }
+    TRIB_TRY(message.abandoned ? forget_counted(registry, &message)
+                               : keep_newest(registry, message.federation, "", record));
     TRIB_TRY(trib_database_prepare(
         registry->database,
         "UPDATE rounds SET outcome = ?3, updates = ?4, weight = ?5, loss = ?6, bytes_up = ?7,"
@@ -236,6 +265,7 @@ trib_status cloud_registry_take(cloud_registry *registry, const cloud_record *re
     case cloud_record_Type_TYPE_RELEASE:
         return take_release(registry, record);
     case cloud_record_Type_TYPE_UPDATE:
+        return take_update(registry, record);
     case cloud_record_Type_TYPE_NONE:
         return TRIB_SUCCESS;
     }
@@ -282,20 +312,27 @@ trib_status cloud_registry_last_round(cloud_registry *registry, const char *fede
     return TRIB_SUCCESS;
 }
 
-trib_status cloud_registry_last_counted(cloud_registry *registry, const char *federation,
-                                        uint64_t *ret_number, uint64_t *ret_position) {
+trib_status cloud_registry_counted(cloud_registry *registry, const char *federation,
+                                   trib_status (*each)(void *context, const cloud_counted_row *row),
+                                   void *context) {
     trib_statement *statement;
-    bool row;
-    TRIB_TRY(trib_database_prepare(registry->database,
-                                   "SELECT number, position FROM rounds WHERE federation = ?1"
-                                   " AND outcome = 'closed' ORDER BY number DESC LIMIT 1",
-                                   &statement));
+    trib_status status = TRIB_SUCCESS;
+    bool row = false;
+    TRIB_TRY(trib_database_prepare(
+        registry->database, "SELECT gateway, round, digest FROM counted WHERE federation = ?1",
+        &statement));
     trib_bind_text(statement, 1, federation);
-    TRIB_TRY(trib_statement_step(statement, &row));
-    *ret_number = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
-    *ret_position = row ? (uint64_t)trib_column_integer(statement, 1) : UINT64_MAX;
+    do {
+        TRIB_TRY(trib_statement_step(statement, &row));
+        if (row) {
+            const cloud_counted_row found = {trib_column_text(statement, 0),
+                                             (uint64_t)trib_column_integer(statement, 1),
+                                             trib_column_bytes(statement, 2)};
+            status = each(context, &found);
+        }
+    } while (row && trib_ok(status));
     trib_statement_reset(statement);
-    return TRIB_SUCCESS;
+    return status;
 }
 
 static void hex_column(const trib_statement *statement, int column, char ret_text[65]) {

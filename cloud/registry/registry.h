@@ -1,8 +1,8 @@
 /* The ledger as tables: a SQLite view at a ledger position, which recovery starts from and people
  * ask.
  *
- * It is never the truth: delete it and it is made again by taking every record once more. Updates
- * are not kept here, only counted when their round closes.
+ * It is never the truth: delete it and it is made again by taking every record once more. Of
+ * updates it keeps only which one of a gateway was counted last.
  *
  * errors   TRIB_E_CORRUPT a damaged database (rebuild it), TRIB_E_IO
  * threads  one
@@ -41,12 +41,15 @@ TRIB_MUST_CHECK trib_status cloud_registry_last_round(cloud_registry *registry,
                                                       const char *federation, bool closed_only,
                                                       uint64_t *ret_number);
 
-/* The newest round that closed with a model, and where it opened: whose updates are duplicates, and
- * no longer in the state after a restart. 0 and UINT64_MAX without one. */
-TRIB_MUST_CHECK trib_status cloud_registry_last_counted(cloud_registry *registry,
-                                                        const char *federation,
-                                                        uint64_t *ret_number,
-                                                        uint64_t *ret_position);
+/* The newest round that counts an update of each gateway. The row is valid during the call. */
+typedef struct cloud_counted_row {
+    const char *gateway;
+    uint64_t round;
+    trib_bytes digest; /* of the update */
+} cloud_counted_row;
+TRIB_MUST_CHECK trib_status cloud_registry_counted(
+    cloud_registry *registry, const char *federation,
+    trib_status (*each)(void *context, const cloud_counted_row *row), void *context);
 
 /* Objects whose chunks are retained on the broker, so that a restart can still clear them: durable
  * when this returns, since the ledger does not say it again. Everything else of the view is not

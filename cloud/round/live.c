@@ -101,7 +101,6 @@ trib_status cloud_live_apply_join(cloud_live *live, const trib_crypto *crypto,
     memcpy(gateway->serial, record->serial, sizeof gateway->serial);
     gateway->capabilities = join.message.capabilities;
     gateway->keyed = false;
-    gateway->update_next = 0;
     cloud_gateway_forget_assembly(gateway);
     return TRIB_SUCCESS;
 }
@@ -169,9 +168,6 @@ trib_status cloud_live_apply_update(cloud_live *live, const cloud_record_Update 
         TRIB_TRY(trib_fold_add(live->sum, &view));
         weight = view.weight;
     }
-    if (record->session == gateway->session && record->sequence >= gateway->update_next) {
-        gateway->update_next = record->sequence + 1;
-    }
     gateway->counted_round = opened.message.round;
     memcpy(gateway->counted_digest, record->digest.bytes, TRIB_HASH_BYTES);
     gateway->counted_position = position;
@@ -181,25 +177,6 @@ trib_status cloud_live_apply_update(cloud_live *live, const cloud_record_Update 
     live->bytes_up += update.size;
     *ret_action = trib_round_step(
         &live->round, &(trib_round_event){.kind = TRIB_EVENT_ACCEPTED, .weight = weight});
-    return TRIB_SUCCESS;
-}
-
-trib_status cloud_live_note_counted(cloud_live *live, const cloud_record_Update *record,
-                                    trib_bytes update) {
-    trib_wire_Update message = trib_wire_Update_init_zero;
-    trib_bytes payload;
-    cloud_gateway *gateway;
-    trib_wire_catch(&message.payload, &payload);
-    TRIB_TRY(TRIB_WIRE_DECODE(Update, update, &message));
-    if (message.round != live->counted_round) {
-        return TRIB_SUCCESS;
-    }
-    TRIB_TRY(cloud_gateway_add(&live->gateways, record->gateway, &gateway));
-    gateway->counted_round = message.round;
-    memcpy(gateway->counted_digest, record->digest.bytes, TRIB_HASH_BYTES);
-    if (record->session == gateway->session && record->sequence >= gateway->update_next) {
-        gateway->update_next = record->sequence + 1;
-    }
     return TRIB_SUCCESS;
 }
 
@@ -221,7 +198,6 @@ void cloud_live_apply_closed(cloud_live *live, const cloud_record_RoundClosed *r
         memcpy(live->served.bytes, record->served_digest.bytes, TRIB_HASH_BYTES);
         memcpy(live->strategy.bytes, record->strategy_digest.bytes, TRIB_HASH_BYTES);
         live->has_model = true;
-        live->counted_round = record->round;
     } else {
         forget_counted(live, record->round);
     }

@@ -45,7 +45,6 @@ typedef struct cloud_live {
     uint64_t bytes_up;
     uint32_t round_count; /* low half of the last round's number */
     uint64_t closed_through;
-    uint64_t counted_round; /* the newest that closed with a model: its updates are duplicates */
 
     cloud_digest served, strategy;
     bool has_model; /* base, served and strategy are set */
@@ -73,10 +72,6 @@ TRIB_MUST_CHECK trib_status cloud_live_apply_update(cloud_live *live,
                                                     const cloud_record_Update *record,
                                                     trib_bytes update, uint64_t position,
                                                     trib_round_action *ret_action);
-/* While recovering: an update of live->counted_round, which is closed. Others are passed over. */
-TRIB_MUST_CHECK trib_status cloud_live_note_counted(cloud_live *live,
-                                                    const cloud_record_Update *record,
-                                                    trib_bytes update);
 void cloud_live_apply_closed(cloud_live *live, const cloud_record_RoundClosed *record);
 void cloud_live_apply_revoked(cloud_live *live, const cloud_record_Revoked *record);
 void cloud_live_apply_release(cloud_live *live, const cloud_record_Release *record);

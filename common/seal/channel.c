@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-enum { VERSION = 1, ASSOCIATED_SIZE = TRIB_TOPIC_SIZE + TRIB_FRAME_HEADER_BYTES };
+enum { VERSION = 1, ASSOCIATED_SIZE = TRIB_TOPIC_SIZE + TRIB_FRAME_HEADER_BYTES + 8 };
 
 trib_status trib_channel_init(const trib_crypto *crypto, const trib_hpke *context, uint64_t session,
                               trib_topic_kind kind, uint64_t boot, trib_channel *ret_channel) {
-    trib_channel channel = {.session = session, .kind = kind};
+    trib_channel channel = {.session = session, .boot = boot, .kind = kind};
     if (kind == TRIB_TOPIC_UP_UPDATE) {
         memcpy(channel.key, context->key, sizeof channel.key);
         memcpy(channel.base_nonce, context->base_nonce, sizeof channel.base_nonce);
@@ -16,8 +16,6 @@ trib_status trib_channel_init(const trib_crypto *crypto, const trib_hpke *contex
         trib_writer label = trib_writer_of(storage, sizeof storage);
         trib_write_bytes(&label, trib_bytes_text("tributary/v1 "));
         trib_write_bytes(&label, trib_bytes_of(digits, sizeof digits));
-        trib_write_u8(&label, 0);
-        trib_write_u64(&label, boot);
         TRIB_TRY(trib_hpke_export(crypto, context, trib_written(&label), bytes, sizeof bytes));
         memcpy(channel.key, bytes, sizeof channel.key);
         memcpy(channel.base_nonce, bytes + TRIB_AEAD_KEY_BYTES, sizeof channel.base_nonce);
@@ -40,12 +38,13 @@ static void make_nonce(const trib_channel *channel, uint64_t sequence,
     }
 }
 
-static trib_bytes associated(const char *topic, trib_bytes header,
+static trib_bytes associated(const trib_channel *channel, const char *topic, trib_bytes header,
                              uint8_t storage[ASSOCIATED_SIZE]) {
     trib_writer writer = trib_writer_of(storage, ASSOCIATED_SIZE);
     trib_write_bytes(&writer, trib_bytes_text(topic));
     trib_write_u8(&writer, 0);
     trib_write_bytes(&writer, header);
+    trib_write_u64(&writer, channel->boot);
     TRIB_ASSERT(!writer.overflow);
     return trib_written(&writer);
 }
@@ -67,7 +66,8 @@ trib_status trib_channel_seal(const trib_crypto *crypto, trib_channel *channel, 
     trib_write_u64(ret_frame, sequence);
     uint8_t nonce[TRIB_AEAD_NONCE_BYTES], storage[ASSOCIATED_SIZE];
     make_nonce(channel, sequence, nonce);
-    trib_bytes data = associated(topic, trib_bytes_of(header, TRIB_FRAME_HEADER_BYTES), storage);
+    trib_bytes data =
+        associated(channel, topic, trib_bytes_of(header, TRIB_FRAME_HEADER_BYTES), storage);
     trib_status status =
         crypto->aead_seal(channel->key, nonce, data, text, ret_frame->data + ret_frame->size);
     if (!trib_ok(status)) {
@@ -115,7 +115,7 @@ trib_status trib_channel_open(const trib_crypto *crypto, trib_channel *channel, 
     uint8_t nonce[TRIB_AEAD_NONCE_BYTES], storage[ASSOCIATED_SIZE];
     make_nonce(channel, parsed.sequence, nonce);
     trib_bytes data =
-        associated(topic, trib_bytes_of(frame.data, TRIB_FRAME_HEADER_BYTES), storage);
+        associated(channel, topic, trib_bytes_of(frame.data, TRIB_FRAME_HEADER_BYTES), storage);
     TRIB_TRY(crypto->aead_open(channel->key, nonce, data, parsed.sealed,
                                ret_text->data + ret_text->size));
     ret_text->size += size;

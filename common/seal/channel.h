@@ -2,14 +2,15 @@
  *
  * A session is one HPKE context, set up by a join. Each kind of topic has its own channel: a key
  * and a sequence of its own. Updates use the context itself; every other kind uses 28 bytes
- * exported from it under "tributary/v1 <nn>" 0x00 u64 boot: nn is the kind's number in two digits;
- * the bytes are 16 of key, 12 of base nonce. `boot` is the cloud's start number for what goes up
- * other than updates, so that what was sealed before a restart of the cloud cannot be replayed
- * after it; else 0.
+ * exported from it under "tributary/v1 <nn>": nn is the kind's number in two digits; the bytes are
+ * 16 of key, 12 of base nonce.
  *
  *     frame = u8 version = 1, u8 kind, u64 session, u64 sequence, ciphertext, tag
  *     nonce = base nonce XOR sequence (big-endian, as RFC 9180, 5.2)
- *     associated data = topic, 0x00, the 18 bytes before the ciphertext
+ *     associated data = topic, 0x00, the 18 bytes before the ciphertext, u64 boot
+ *
+ * `boot` is the cloud's start number for what goes up, so that what was sealed for one start of the
+ * cloud cannot be opened in another, whatever numbers that one has seen; 0 for what goes down.
  *
  * A sender never uses a number twice and a receiver never accepts one twice: `next` only rises, and
  * whoever persists a channel persists a `next` beyond any that was used (docs/protocol.md).
@@ -30,6 +31,7 @@ typedef struct trib_channel {
     uint8_t key[TRIB_AEAD_KEY_BYTES];
     uint8_t base_nonce[TRIB_AEAD_NONCE_BYTES];
     uint64_t session;
+    uint64_t boot;
     uint64_t next;
     trib_topic_kind kind;
 } trib_channel;

@@ -14,7 +14,7 @@ trib_status edge_session_key(edge_session *session) {
         trib_channel *channel;
         uint64_t boot, next;
     } all[] = {
-        {TRIB_TOPIC_UP_UPDATE, &session->update, 0, session->identity->boot << 32},
+        {TRIB_TOPIC_UP_UPDATE, &session->update, state->boot, session->identity->boot << 32},
         {TRIB_TOPIC_UP_PREDICTION, &session->prediction, state->boot,
          session->identity->boot << 32},
         {TRIB_TOPIC_UP_ALERT, &session->alert, state->boot, session->identity->boot << 32},

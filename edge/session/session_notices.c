@@ -64,6 +64,9 @@ static bool take_federation(edge_session *session, trib_bytes payload, edge_acti
         return stale(session, "federation", actions);
     }
     check_session(session, &notice);
+    if (!same_incarnation || notice.boot != state->boot) {
+        session->pending.sent_ms = 0; /* whatever was sent before, the cloud now cannot open */
+    }
     bool fresh = !same_incarnation || notice.revision > state->revision;
     state->incarnation = notice.incarnation;
     state->boot = notice.boot;

@@ -159,9 +159,27 @@ with Fleet("hostile") as fleet:
             wait_for(f"{recording.stem} notices: {what}", lambda: what in fleet.log(recording.stem), 20)
     print("noticed:", {k: after[k] - before[k] for k in ("replayed", "garbage", "joins_refused")})
 
-    # And the rounds go on to the very model that the simulation makes.
+    # A restart forgets which numbers were accepted, and still accepts none of them again.
     fleet.stop("cloud")
     fleet.start_cloud()
+
+    def refused():
+        now = counts(fleet)
+        return now["garbage"] + now["replayed"]
+
+    def listens():
+        eve.publish(frames[0][0], b"is anybody there?")
+        return refused() > 0
+    wait_for("the cloud to listen again", listens, 30)
+    before = refused()
+    for topic, payload in frames:
+        eve.publish(topic, payload)
+    wait_for("the cloud to refuse what it opened before its restart",
+             lambda: refused() >= before + len(frames), 30)
+    assert counts(fleet)["accepted"] == counts(fleet)["duplicates"] == counts(fleet)["late"] == 0
+    print(f"{len(frames)} frames of before a restart refused after it")
+
+    # And the rounds go on to the very model that the simulation makes.
     fleet.start_edge(victim, NAME, f"{{kind: replay, path: {recordings[0]}, speed: max}}")
     wait_for("the last round", lambda: fleet.federation(NAME)["stage"] == "done", 60)
     digest, _ = machines.simulate(fleet.folder / "data", fleet.folder / "full.yaml",
