@@ -6,7 +6,7 @@
 #include "common/base/heap.h"
 
 enum {
-    STRIPE = 512,          /* values of the sum that stay in the first cache meanwhile */
+    STRIPE = 1 << 16,      /* values between two looks at the norm */
     LOOSE_BITS = 46,       /* W * C / grid at most 2^46: far below float32's own rounding */
     MAX_CONTRIBUTION = 50, /* the design's two limits, as powers of two */
     MAX_SUM = 62,
@@ -98,16 +98,14 @@ static double factor_of(const trib_fold *fold, uint32_t weight) {
 }
 
 /* Values [first, first + count): into the sum and the norm, or out of the sum where there is no
- * norm. int8 goes block by block, since each has its own scale. A cache line of `ahead` is asked
- * for with each one that is read. */
+ * norm. int8 goes block by block, since each has its own scale. */
 static void run_range(trib_fold *fold, const trib_update_view *update, uint32_t first,
-                      uint32_t count, uint32_t ahead, trib_norm *norm) {
+                      uint32_t count, trib_norm *norm) {
     uint32_t width = update->codec == TRIB_CODEC_FLOAT32 ? 4 : 1;
     for (uint32_t end = first + count, size; first < end; first += size) {
         size = end - first;
         trib_fold_run run = {.values = update->values + (size_t)width * first,
                              .factor = factor_of(fold, update->weight)};
-        run.next = run.values + (size_t)width * ahead;
         if (update->codec != TRIB_CODEC_FLOAT32) {
             size = least(update->block - first % update->block, size);
             run.scale = block_scale(update, first);
@@ -136,80 +134,33 @@ static trib_status check_outside(const trib_fold *fold, const trib_update_view *
     return TRIB_SUCCESS;
 }
 
-/* One update on its way through the stripes. */
-typedef struct passage {
-    const trib_update_view *update;
-    trib_norm norm;
-    double squared;
-    uint32_t added; /* values that are in the sum */
-    bool refused;   /* its norm went past the bound: what was added is taken out again */
-    size_t index;
-} passage;
-
-/* Within the first cache: a stripe of the sum stays there while every update's goes by. Several
- * streams that take turns defeat the processor's own prefetcher, so each asks for its next stripe
- * itself. */
-static void pass_stripe(trib_fold *fold, passage *one, uint32_t first, uint32_t size) {
-    double bound = (double)fold->bounds.clip_norm * (double)fold->bounds.clip_norm;
-    if (one->refused) {
-        return;
-    }
-    uint32_t ahead = first + size + STRIPE <= fold->count ? STRIPE : 0;
-    run_range(fold, one->update, first, size, ahead, &one->norm);
-    one->squared = trib_norm_squared(&one->norm);
-    one->added = first + size;
-    if (!(one->squared <=
-          bound)) { /* squares only grow: it will not get better; NaN is caught too */
-        one->refused = true;
-    }
-}
-
-static trib_status finish(trib_fold *fold, const passage *one) {
-    if (!one->refused) {
-        return TRIB_SUCCESS;
-    }
-    run_range(fold, one->update, 0, one->added, 0, NULL);
-    fold->updates--;
-    fold->weight -= one->update->weight;
-    return isfinite(one->squared) ? TRIB_FAIL(TRIB_E_LIMIT, "the norm is past the bound %g",
-                                              (double)fold->bounds.clip_norm)
-                                  : TRIB_FAIL(TRIB_E_CORRUPT, "the update holds NaN or infinity");
-}
-
-void trib_fold_add_several(trib_fold *fold, const trib_update_view *updates, size_t count,
-                           trib_status *ret_statuses) {
-    passage passages[TRIB_FOLD_SEVERAL];
-    size_t passing = 0;
-    TRIB_ASSERT(count <= TRIB_FOLD_SEVERAL);
-    for (size_t i = 0; i < count; i++) {
-        ret_statuses[i] = check_outside(fold, &updates[i]);
-        if (trib_ok(ret_statuses[i])) {
-            passages[passing++] = (passage){.update = &updates[i], .index = i};
-            fold->updates++;
-            fold->weight += updates[i].weight;
-        }
-    }
-    for (uint32_t first = 0, size; first < fold->count; first += size) {
-        size = least(STRIPE, fold->count - first);
-        for (size_t i = 0; i < passing; i++) {
-            pass_stripe(fold, &passages[i], first, size);
-        }
-    }
-    for (size_t i = 0; i < passing; i++) {
-        ret_statuses[passages[i].index] = finish(fold, &passages[i]);
-    }
-}
-
 trib_status trib_fold_add(trib_fold *fold, const trib_update_view *update) {
-    trib_status status;
-    trib_fold_add_several(fold, update, 1, &status);
-    return status;
+    TRIB_TRY(check_outside(fold, update));
+    double bound = (double)fold->bounds.clip_norm * (double)fold->bounds.clip_norm;
+    double squared = 0;
+    trib_norm norm = {{0}};
+    uint32_t added = 0;
+    /* Squares only grow: past the bound it will not get better. Of NaN nothing is true either. */
+    for (uint32_t size; added < fold->count && squared <= bound; added += size) {
+        size = least(STRIPE, fold->count - added);
+        run_range(fold, update, added, size, &norm);
+        squared = trib_norm_squared(&norm);
+    }
+    if (!(squared <= bound)) {
+        run_range(fold, update, 0, added, NULL);
+        return isfinite(squared) ? TRIB_FAIL(TRIB_E_LIMIT, "the norm is past the bound %g",
+                                             (double)fold->bounds.clip_norm)
+                                 : TRIB_FAIL(TRIB_E_CORRUPT, "the update holds NaN or infinity");
+    }
+    fold->updates++;
+    fold->weight += update->weight;
+    return TRIB_SUCCESS;
 }
 
 void trib_fold_subtract(trib_fold *fold, const trib_update_view *update) {
     TRIB_ASSERT(update->count == fold->count && fold->updates > 0 &&
                 fold->weight >= update->weight);
-    run_range(fold, update, 0, update->count, 0, NULL);
+    run_range(fold, update, 0, update->count, NULL);
     fold->updates--;
     fold->weight -= update->weight;
 }

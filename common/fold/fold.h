@@ -49,12 +49,6 @@ void trib_fold_clear(trib_fold *fold); /* back to no updates, under the same bou
  * exactly. TRIB_E_ARGUMENT for shape or weight, TRIB_E_CORRUPT for NaN or infinity, TRIB_E_LIMIT
  * for the norm or for more than max_updates. */
 TRIB_MUST_CHECK trib_status trib_fold_add(trib_fold *fold, const trib_update_view *update);
-/* The same for a few at once, which is faster for large models: the sum passes through the
- * processor once for all of them. ret_statuses [count] has what trib_fold_add would have said of
- * each, in order; the message is the last failure's. At most TRIB_FOLD_SEVERAL. */
-enum { TRIB_FOLD_SEVERAL = 8 };
-void trib_fold_add_several(trib_fold *fold, const trib_update_view *updates, size_t count,
-                           trib_status *ret_statuses);
 /* Takes an update that was added out again, for good. */
 void trib_fold_subtract(trib_fold *fold, const trib_update_view *update);
 /* Adds another partial sum of the same bounds and count. TRIB_E_LIMIT past max_updates. */
@@ -69,10 +63,9 @@ TRIB_MUST_CHECK trib_status trib_fold_mean(const trib_fold *fold, double *ret_me
  * comes out again bit for bit, NaN included. */
 typedef struct trib_fold_run {
     const uint8_t *values;
-    const uint8_t *next; /* as many bytes, wanted soon; values where nothing is */
-    uint32_t count;      /* as trib_norm_add_* has it */
-    double scale;        /* int8 only */
-    double factor;       /* weight / grid */
+    uint32_t count; /* as trib_norm_add_* has it */
+    double scale;   /* int8 only */
+    double factor;  /* weight / grid */
 } trib_fold_run;
 void trib_fold_run_add(uint64_t *sum, trib_codec codec, const trib_fold_run *run, trib_norm *norm);
 void trib_fold_run_take(uint64_t *sum, trib_codec codec, const trib_fold_run *run);

@@ -1,38 +1,22 @@
-/* What benches over real recordings share: where the recordings are, and how a claim is printed.
- *
- * Recordings are not part of this project. `--data DIR` or TRIBUTARY_DATA names the folder with
- *     raw/, a folder a person     SP-SW-HAR: human activity of 23 people, phone and watch
- *     skab/                       the Skoltech Anomaly Benchmark
- *     {train,test}-{images,labels}.u8   MNIST as raw bytes
- * Without it a bench says so and gives 77, which is a skip.
+/* Recordings that are not part of this project. `--data DIR` or TRIBUTARY_DATA names the folder
+ * with raw/, a folder a person     SP-SW-HAR: human activity of 23 people, phone and watch skab/
+ * the Skoltech Anomaly Benchmark {train,test}-{images,labels}.u8   MNIST as raw bytes Without it a
+ * bench says so and gives 77, which is a skip. `--seed N` seeds what is drawn.
  */
 #ifndef TESTS_BENCH_DATA_H
 #define TESTS_BENCH_DATA_H
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "common/base/status.h"
+#include "tests/bench/bench_line.h"
 
 enum { BENCH_SKIPPED = 77 };
 
-static inline void bench_need(trib_status status) {
-    if (!trib_ok(status)) {
-        (void)fprintf(stderr, "%s\n", trib_message());
-        exit(1);
-    }
-}
-
 /* The path of something in the data folder, in ret_path; exits with a skip where there is none. */
 static inline void bench_data_path(int argc, char **argv, const char *name, char ret_path[4096]) {
-    const char *folder = getenv("TRIBUTARY_DATA");
-    for (int i = 1; i + 1 < argc; i++) {
-        if (strcmp(argv[i], "--data") == 0) {
-            folder = argv[i + 1];
-        }
-    }
+    const char *folder = bench_word(argc, argv, "--data");
     FILE *file = NULL;
+    if (folder == NULL) {
+        folder = getenv("TRIBUTARY_DATA");
+    }
     if (folder != NULL) {
         int size = snprintf(ret_path, 4096, "%s/%s", folder, name);
         file = size > 0 && size < 4096 ? fopen(ret_path, "rb") : NULL; /* a folder opens too */
@@ -45,24 +29,9 @@ static inline void bench_data_path(int argc, char **argv, const char *name, char
     (void)fclose(file);
 }
 
-typedef struct bench_claim {
-    const char *name;
-    const char *unit;
-    double value;
-    double reference; /* what others published */
-    double goal;
-    bool lower_is_better;
-} bench_claim;
-
-/* One JSON line; whether the goal is held. */
-static inline bool bench_print_claim(const bench_claim *claim) {
-    bool held = claim->lower_is_better ? claim->value <= claim->goal : claim->value >= claim->goal;
-    (void)printf("{\"name\":\"%s\",\"value\":%.4f,\"unit\":\"%s\",\"reference\":%.4f,"
-                 "\"ratio\":%.4f,\"goal\":%.4f,\"held\":%s}\n",
-                 claim->name, claim->value, claim->unit, claim->reference,
-                 claim->value / claim->reference, claim->goal, held ? "true" : "false");
-    (void)fflush(stdout);
-    return held;
+static inline uint64_t bench_seed(int argc, char **argv) {
+    const char *word = bench_word(argc, argv, "--seed");
+    return word != NULL ? strtoull(word, NULL, 10) : 1;
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* Rounds until 97 % on MNIST, to hold the algorithms against McMahan et al. 2017 (table 2: 2NN, 100
  * clients of 600, E = 1, B = 10, C = 0.1): 87 rounds with the data dealt at random, 664 with two
- * digits or so a client.
+ * digits or so a client. Those numbers are the references; we use server momentum and score the
+ * served average of models, which they do not.
  *
  * An image is a window of 28 rows of 28 channels, so that it fits a federation's pipeline; examples
  * are made from the raw bytes here, and everything after that is the product's own code.
@@ -103,29 +104,31 @@ static void fill_clients(const images *train, bool by_digit, uint64_t seed, trib
     }
 }
 
-typedef struct race {
-    double goal;
-    uint32_t reached; /* 0: not yet */
-} race;
+typedef struct mnist_case {
+    const char *name;
+    bool by_digit;
+    double published;
+    uint32_t most; /* rounds; nearly twice what is promised, so that a miss has a number too */
+} mnist_case;
 
 static void note_round(void *context, const trib_simulation_round *round) {
-    race *race_ = context;
-    if (race_->reached == 0 && trib_tally_accuracy(&round->test) >= race_->goal) {
-        race_->reached = round->ordinal;
+    uint32_t *reached = context; /* 0: not yet */
+    if (*reached == 0 && trib_tally_accuracy(&round->test) >= 0.97) {
+        *reached = round->ordinal;
     }
 }
 
-static bool run_case(const bench_claim *claim, const images *train, const trib_client_data *test,
-                     trib_federation *federation, const trib_kernels *kernels, bool by_digit) {
+static void run_case(const mnist_case *one, const images *train, const trib_client_data *test,
+                     trib_federation *federation, const trib_kernels *kernels) {
     TRIB_SCOPED(trib_dataset_deinit) trib_dataset data = {0};
     bench_need(trib_dataset_create(federation, CLIENTS, &data));
-    fill_clients(train, by_digit, federation->seed, &data);
+    fill_clients(train, one->by_digit, federation->seed, &data);
     const trib_client_data *clients[CLIENTS];
     for (size_t i = 0; i < CLIENTS; i++) {
         clients[i] = &data.clients[i];
     }
-    race race_ = {0.97, 0};
-    federation->rounds.maximum = (uint32_t)claim->goal + 15; /* so that a miss has a number too */
+    uint32_t reached = 0;
+    federation->rounds.maximum = one->most;
     const trib_simulation setup = {.federation = federation,
                                    .crypto = trib_crypto_host(),
                                    .kernels = kernels,
@@ -135,12 +138,16 @@ static bool run_case(const bench_claim *claim, const images *train, const trib_c
                                    .test_count = 1,
                                    .test_every_round = true,
                                    .progress = note_round,
-                                   .context = &race_};
+                                   .context = &reached};
     TRIB_SCOPED(trib_simulation_result_deinit) trib_simulation_result result = {0};
     bench_need(trib_simulate(&setup, &result));
-    bench_claim done = *claim;
-    done.value = race_.reached > 0 ? (double)race_.reached : 1e6;
-    return bench_print_claim(&done);
+    if (reached == 0) {
+        (void)fprintf(stderr, "%s: not within %u rounds, counted as one more\n", one->name,
+                      one->most);
+        reached = one->most + 1;
+    }
+    bench_print_beside(one->name, reached, "rounds to 97 %", one->published,
+                       reached / one->published);
 }
 
 int main(int argc, char **argv) {
@@ -154,22 +161,22 @@ int main(int argc, char **argv) {
     trib_federation *federation = trib_allocate(1, sizeof *federation);
     TRIB_ASSERT(federation != NULL);
     bench_need(trib_federation_parse("mnist", trib_bytes_text(document), federation));
-    const char *seed = getenv("TRIB_BENCH_SEED");
-    federation->seed = seed != NULL ? strtoull(seed, NULL, 10) : 1;
+    federation->seed = bench_seed(argc, argv);
     trib_dataset tests;
     bench_need(trib_dataset_create(federation, 1, &tests));
     for (size_t i = 0; i < TESTS; i++) {
         append_image(&tests.clients[0].train, &test, i); /* no split: all of it is scored */
     }
-    const bench_claim iid = {"mnist.iid.rounds_to_97", "rounds", 0, 87, 22, true};
-    const bench_claim shards = {"mnist.shards.rounds_to_97", "rounds", 0, 664, 65, true};
-    bool held = run_case(&iid, &train, tests.clients, federation, &kernels, false);
-    held = run_case(&shards, &train, tests.clients, federation, &kernels, true) && held;
+    static const mnist_case cases[] = {{"mnist.iid.rounds", false, 87, 40},
+                                       {"mnist.noniid.rounds", true, 664, 120}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        run_case(&cases[i], &train, tests.clients, federation, &kernels);
+    }
     trib_dataset_deinit(&tests);
     trib_free(federation);
     trib_free(train.pixels);
     trib_free(train.labels);
     trib_free(test.pixels);
     trib_free(test.labels);
-    return held ? 0 : 1;
+    return 0;
 }

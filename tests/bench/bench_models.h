@@ -1,31 +1,8 @@
-/* The models that the training and inference benches measure, and a clock. */
+/* The models that the training and inference benches measure. */
 #ifndef TRIB_BENCH_MODELS_H
 #define TRIB_BENCH_MODELS_H
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "common/nn/model_plan.h"
-
-static inline double bench_now_us(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec * 1e-3;
-}
-
-static inline int bench_compare(const void *left, const void *right) {
-    double a = *(const double *)left;
-    double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static inline void bench_require(trib_status status) {
-    if (!trib_ok(status)) {
-        (void)fprintf(stderr, "%s\n", trib_message());
-        exit(1);
-    }
-}
 
 /* 42 features, 5 classes: 3,077 parameters. */
 static inline trib_model_spec bench_mlp(void) {

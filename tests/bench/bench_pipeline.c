@@ -2,19 +2,16 @@
  *
  * Jittered stamps to 100 Hz, Hampel (half window 5), a low-pass on each of six channels, window 50,
  * hop 25, one frame, all features with four bands, z-score. reference_pipeline.py does the same in
- * numpy and scipy on the same rows and prints the same checksum to a few digits.
+ * numpy and scipy on the same rows; `run` sees that both made the same windows with the same sum.
  */
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "common/signal/normalise.h"
 #include "common/signal/pipeline.h"
+#include "tests/bench/bench_line.h"
 
-enum { ROWS = 200000, SOURCES = 6, FEATURES = 16, COLUMNS = SOURCES * FEATURES };
+enum { ROWS = 200000, SOURCES = 6, FEATURES = 16, COLUMNS = SOURCES * FEATURES, MOST_RUNS = 1000 };
 
 typedef struct totals {
     const trib_pipeline_spec *spec;
@@ -87,67 +84,48 @@ static trib_status add(void *context, const trib_window *window) {
     return TRIB_SUCCESS;
 }
 
-static double now_s(void) {
-    struct timespec now;
-    (void)timespec_get(&now, TIME_UTC);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/* One recording; false on a failure. */
-static bool run(trib_pipeline *pipeline, const int64_t *times, const float *values, totals *all) {
+static void run(trib_pipeline *pipeline, const int64_t *times, const float *values, totals *all) {
     trib_window_sink sink = {add, all};
     all->windows = 0;
     all->sum = 0.0;
     for (size_t r = 0; r < ROWS; r++) {
-        if (!trib_ok(trib_pipeline_push(pipeline, times[r], values + r * SOURCES, 0, &sink))) {
-            return false;
-        }
+        bench_need(trib_pipeline_push(pipeline, times[r], values + r * SOURCES, 0, &sink));
     }
-    return trib_ok(trib_pipeline_finish(pipeline, &sink));
+    bench_need(trib_pipeline_finish(pipeline, &sink));
 }
 
-static int measure(double seconds, const trib_pipeline_spec *spec, void *block, size_t bytes) {
+/* The median over the runs, as the reference takes it. */
+static void measure(double seconds, trib_pipeline *pipeline, totals *all) {
     static int64_t times[ROWS];
     static float values[ROWS * SOURCES];
-    trib_pipeline *pipeline = NULL;
-    if (!trib_ok(trib_pipeline_init(&pipeline, spec, block, bytes))) {
-        (void)fprintf(stderr, "%s\n", trib_message());
-        return EXIT_FAILURE;
-    }
-    totals all = {.spec = spec};
+    static double rates[MOST_RUNS];
+    size_t runs = 0;
+    generate(times, values);
+    double start = bench_now_us();
+    do {
+        double before = bench_now_us();
+        run(pipeline, times, values, all);
+        rates[runs++] = ROWS * 1e6 / (bench_now_us() - before);
+    } while (runs < MOST_RUNS && bench_now_us() - start < seconds * 1e6);
+    (void)printf("{\"name\":\"pipeline.samples_per_s\",\"value\":%.7g,\"unit\":\"samples/s\","
+                 "\"windows\":%" PRIu64 ",\"checksum\":%.9g}\n",
+                 bench_median(rates, runs), all->windows, all->sum);
+}
+
+int main(int argc, char **argv) {
+    const char *seconds = bench_word(argc, argv, "--seconds");
+    trib_pipeline_spec spec = bench_spec();
+    totals all = {.spec = &spec};
     for (uint32_t i = 0; i < COLUMNS; i++) {
         all.mean[i] = 1.0f;
         all.deviation[i] = 2.0f;
     }
-    generate(times, values);
-    double best = 0.0; /* others share the machine: the best of the runs is the least disturbed */
-    double start = now_s();
-    do {
-        double before = now_s();
-        if (!run(pipeline, times, values, &all)) {
-            (void)fprintf(stderr, "%s\n", trib_message());
-            return EXIT_FAILURE;
-        }
-        best = fmax(best, (double)ROWS / (now_s() - before));
-    } while (now_s() - start < seconds);
-    (void)fprintf(stderr, "windows %" PRIu64 " checksum %.6g\n", all.windows, all.sum);
-    (void)printf("{\"name\":\"pipeline.samples_per_s\",\"value\":%.0f,\"unit\":\"samples/s\"}\n",
-                 best);
-    return EXIT_SUCCESS;
-}
-
-int main(int count, char **arguments) {
-    double seconds = 5.0;
-    if (count == 3 && strcmp(arguments[1], "--seconds") == 0) {
-        seconds = strtod(arguments[2], NULL);
-    } else if (count != 1) {
-        (void)fprintf(stderr, "usage: %s [--seconds N]\n", arguments[0]);
-        return EXIT_FAILURE;
-    }
-    trib_pipeline_spec spec = bench_spec();
     size_t bytes = trib_pipeline_bytes(&spec);
     void *block = malloc(bytes);
-    int result = block && bytes ? measure(seconds, &spec, block, bytes) : EXIT_FAILURE;
+    TRIB_ASSERT(block != NULL && bytes > 0);
+    trib_pipeline *pipeline = NULL;
+    bench_need(trib_pipeline_init(&pipeline, &spec, block, bytes));
+    measure(seconds != NULL ? strtod(seconds, NULL) : 5.0, pipeline, &all);
     free(block);
-    return result;
+    return 0;
 }

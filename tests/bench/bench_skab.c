@@ -1,37 +1,37 @@
 /* Anomalies of the Skoltech Anomaly Benchmark: 34 experiments are 34 clients; the first 400 rows of
  * each are normal running, the rest is judged row by row and counted together.
  *
- * Reference: the benchmark's convolutional autoencoder, F1 .78 at 13.55 % false alarms. F1 alone
- * means little, so it is held together with the false-alarm rate and beside an alarm on every row.
+ * The reference is an alarm on every row of the same run, since F1 alone means little: it is held
+ * together with the false-alarm rate. Published: the benchmark's convolutional autoencoder, F1 .78
+ * at 13.55 % false alarms and 28.02 % missed.
  */
 #include "common/simulate/dataset.h"
 #include "common/simulate/simulate.h"
 #include "common/tensor/blas_core.h"
 #include "tests/bench/bench_data.h"
 
-static bool print_claims(const trib_simulation_result *result) {
+static void print_rates(const char *who, const trib_tally *tally, const trib_tally *always) {
+    char name[64];
+    double f1 = trib_tally_f1(tally), far = trib_tally_false_alarm_rate(tally);
+    (void)snprintf(name, sizeof name, "skab.%s.f1", who);
+    bench_print_beside(name, f1, "F1", trib_tally_f1(always), f1 / trib_tally_f1(always));
+    (void)snprintf(name, sizeof name, "skab.%s.far", who);
+    bench_print_beside(name, far, "of the normal rows", trib_tally_false_alarm_rate(always),
+                       far / trib_tally_false_alarm_rate(always));
+    (void)snprintf(name, sizeof name, "skab.%s.mar", who);
+    bench_print(name, trib_tally_miss_rate(tally), "of the anomalies");
+}
+
+static void print_result(const trib_simulation_result *result) {
     const trib_tally *sum = &result->federated;
     uint64_t anomalies = sum->alarms_true + sum->missed;
     const trib_tally always = {
         .judged = sum->judged, .alarms_true = anomalies, .alarms_false = sum->judged - anomalies};
-    const bench_claim f1 = {"skab.federated.f1", "F1", trib_tally_f1(sum), 0.78, 0.82, false};
-    const bench_claim alarms = {"skab.federated.false_alarm_rate",
-                                "fraction",
-                                trib_tally_false_alarm_rate(sum),
-                                0.1355,
-                                0.12,
-                                true};
-    bool held = bench_print_claim(&f1);
-    held = bench_print_claim(&alarms) && held;
-    (void)printf("{\"name\":\"skab.federated.miss_rate\",\"value\":%.4f,\"unit\":\"fraction\"}\n",
-                 trib_tally_miss_rate(sum));
-    (void)printf("{\"name\":\"skab.local.f1\",\"value\":%.4f,\"unit\":\"F1\"}\n",
-                 trib_tally_f1(&result->local));
-    (void)printf("{\"name\":\"skab.alarm_on_every_row.f1\",\"value\":%.4f,\"unit\":\"F1\"}\n",
-                 trib_tally_f1(&always));
-    (void)printf("{\"name\":\"skab.rows\",\"value\":%llu,\"unit\":\"rows\"}\n",
-                 (unsigned long long)sum->judged);
-    return held;
+    print_rates("federated", sum, &always);
+    print_rates("pooled", &result->pooled, &always);
+    print_rates("local", &result->local, &always);
+    bench_print("skab.all_anomalous.f1", trib_tally_f1(&always), "F1");
+    bench_print("skab.rows", (double)sum->judged, "rows judged");
 }
 
 int main(int argc, char **argv) {
@@ -59,8 +59,10 @@ int main(int argc, char **argv) {
                                    .client_count = data.count,
                                    .tests = clients,
                                    .test_count = data.count,
+                                   .pooled = true,
                                    .local = true};
     TRIB_SCOPED(trib_simulation_result_deinit) trib_simulation_result result = {0};
     bench_need(trib_simulate(&setup, &result));
-    return print_claims(&result) ? 0 : 1;
+    print_result(&result);
+    return 0;
 }

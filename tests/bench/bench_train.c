@@ -1,16 +1,16 @@
 /* Training steps a second on one thread, beside the bare matrix products of the same step.
  *
- * One JSON line a model: "value" is steps a second at the median of the repetitions, shuffling and
- * copying of examples included. "products_us" is the step with everything but its products left
- * out, measured in turn with it: what no program over the same OpenBLAS can go below.
+ * A model's line has steps a second at the median of the repetitions, shuffling and copying of
+ * examples included. Its reference is the step with everything but its products left out, measured
+ * in turn with it: what no program over the same OpenBLAS can go above. `run` puts PyTorch in its
+ * place where that is installed.
  */
-#include <string.h>
-
 #include "common/base/heap.h"
 #include "common/base/random.h"
 #include "common/nn/initialise.h"
 #include "common/tensor/blas_core.h"
 #include "common/train/trainer.h"
+#include "tests/bench/bench_line.h"
 #include "tests/bench/bench_models.h"
 
 enum { REPETITIONS = 31, EXAMPLES = 1000 };
@@ -33,7 +33,7 @@ static void make_examples(const trib_model_plan *model, trib_examples *examples)
             float shift = k % model->output_count == (uint32_t)label ? 0.5f : 0.0f;
             input[k] = trib_random_normal(&random) + shift;
         }
-        bench_require(trib_examples_append(examples, input, label, NULL));
+        bench_need(trib_examples_append(examples, input, label, NULL));
     }
 }
 
@@ -98,11 +98,11 @@ static size_t largest_matrix(const trib_model_plan *model) {
 
 static void run_case(const bench_case *c, const trib_kernels *kernels) {
     trib_model_plan model;
-    bench_require(trib_model_plan_make(&c->spec, &model));
+    bench_need(trib_model_plan_make(&c->spec, &model));
     trib_examples examples;
     make_examples(&model, &examples);
     TRIB_SCOPED(trib_trainer_destroy_scoped) trib_trainer *trainer = NULL;
-    bench_require(trib_trainer_create(&model, &c->plan, kernels, &trainer));
+    bench_need(trib_trainer_create(&model, &c->plan, kernels, &trainer));
     TRIB_SCOPED(trib_free_scoped) float *parameters = allocate_filled(model.parameter_count);
     trib_model_initialise(&model, 1, parameters);
     size_t cells = c->plan.batch_size * largest_matrix(&model);
@@ -111,33 +111,29 @@ static void run_case(const bench_case *c, const trib_kernels *kernels) {
     TRIB_SCOPED(trib_free_scoped) float *dx = allocate_filled(cells);
     TRIB_SCOPED(trib_free_scoped) float *w = allocate_filled(model.parameter_count);
     bare_step bare = {&model, *kernels, c->plan.batch_size, x, y, dx, w};
-    double step_us[REPETITIONS];
-    double bare_us[REPETITIONS];
+    double rates[REPETITIONS];
+    double bare_rates[REPETITIONS];
+    double ratios[REPETITIONS];
     trib_train_result result;
     for (int i = 0; i < REPETITIONS; i++) {
         trib_train_task task = {.seed = 1, .gateway = "bench", .round = (uint64_t)i};
         double start = bench_now_us();
-        bench_require(trib_train_local(trainer, parameters, &examples, &task, &result));
-        step_us[i] = (bench_now_us() - start) / (double)result.steps;
-        bare_us[i] = products_us(&bare, (int)result.steps);
+        bench_need(trib_train_local(trainer, parameters, &examples, &task, &result));
+        rates[i] = (double)result.steps * 1e6 / (bench_now_us() - start);
+        bare_rates[i] = 1e6 / products_us(&bare, (int)result.steps);
+        ratios[i] = rates[i] / bare_rates[i];
     }
-    qsort(step_us, REPETITIONS, sizeof *step_us, bench_compare);
-    qsort(bare_us, REPETITIONS, sizeof *bare_us, bench_compare);
-    (void)printf("{\"name\":\"%s\",\"value\":%.0f,\"unit\":\"steps/s\",\"step_us\":%.2f,"
-                 "\"best_us\":%.2f,\"products_us\":%.2f,\"products_best_us\":%.2f,"
-                 "\"loss\":%.4f,\"kernels\":\"%s\"}\n",
-                 c->name, 1e6 / step_us[REPETITIONS / 2], step_us[REPETITIONS / 2], step_us[0],
-                 bare_us[REPETITIONS / 2], bare_us[0], result.loss, kernels->name);
+    bench_print_beside(c->name, bench_median(rates, REPETITIONS), "steps/s",
+                       bench_median(bare_rates, REPETITIONS), bench_median(ratios, REPETITIONS));
     trib_examples_deinit(&examples);
 }
 
 int main(int argc, char **argv) {
     char said[256];
+    (void)argc;
     trib_ignore(trib_blas_reexecute(argv, said, sizeof said)); /* slower, and the name says so */
     trib_kernels kernels = trib_kernels_choose(NULL, 0);
-    if (argc > 1 && strcmp(argv[1], "--reference") == 0) {
-        kernels = trib_kernels_reference();
-    }
+    (void)fprintf(stderr, "kernels: %s\n", kernels.name);
     trib_optimiser_spec momentum = {.kind = TRIB_OPTIMISER_MOMENTUM, .momentum = 0.9f};
     trib_optimiser_spec sgd = {.kind = TRIB_OPTIMISER_SGD};
     trib_schedule rate = {.kind = TRIB_SCHEDULE_CONSTANT, .rate = 0.001f};

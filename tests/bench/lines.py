@@ -1,5 +1,5 @@
 """What every bench prints: JSON lines with a name, a value, its unit, and what it was measured against.
-Goals are in tests/bench/run alone."""
+Goals are in goals.py alone."""
 import json
 import pathlib
 import sys

@@ -1,17 +1,23 @@
-#!/usr/bin/python3
+#!/usr/bin/env python3
 """What bench_pipeline.c does, in vectorised numpy and scipy on the same rows.
 
 One core: run it with OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1. Edges are treated as the C code
-treats them, so the checksums agree to a few digits (f64 here, f32 there).
+treats them, so the checksums agree to a few digits (f64 here, f32 there). Says so and ends with 77
+where numpy or scipy is missing.
 """
 import argparse
 import json
+import statistics
 import sys
 import time
 
-import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from scipy import signal
+try:
+    import numpy as np
+    from numpy.lib.stride_tricks import sliding_window_view
+    from scipy import signal
+except ImportError:
+    print("reference_pipeline.py: numpy or scipy is not installed", file=sys.stderr)
+    sys.exit(77)
 
 ROWS, SOURCES, RATE, HALF, WINDOW, HOP = 200_000, 6, 100.0, 5, 50, 25
 BANDS = [(1, 5), (5, 12), (12, 25), (25, 50)]
@@ -37,20 +43,25 @@ def generate():
     return times, values.astype(np.float32)  # [channel][row]
 
 
+def middle(windows):
+    """The median of an odd number of values; twice as fast as np.median."""
+    return np.partition(windows, HALF, axis=2)[:, :, HALF]
+
+
 def hampel(x):
     """The inner rows at once; the few rows at both ends one by one."""
     windows = sliding_window_view(x, 2 * HALF + 1, axis=1)
-    median = np.median(windows, axis=2)
-    mad = np.median(np.abs(windows - median[:, :, None]), axis=2)
+    median = middle(windows)
+    mad = middle(np.abs(windows - median[:, :, None]))
     out = x.copy()
     inner = x[:, HALF:-HALF]
     out[:, HALF:-HALF] = np.where(np.abs(inner - median) > 3 * 1.4826 * mad, median, inner)
     count = x.shape[1]
     for i in list(range(HALF)) + list(range(count - HALF, count)):
         window = x[:, max(0, i - HALF) : i + HALF + 1]
-        middle = np.median(window, axis=1)
-        spread = np.median(np.abs(window - middle[:, None]), axis=1)
-        out[:, i] = np.where(np.abs(x[:, i] - middle) > 3 * 1.4826 * spread, middle, x[:, i])
+        centre = np.median(window, axis=1)
+        spread = np.median(np.abs(window - centre[:, None]), axis=1)
+        out[:, i] = np.where(np.abs(x[:, i] - centre) > 3 * 1.4826 * spread, centre, x[:, i])
     return out
 
 
@@ -67,7 +78,8 @@ def features(x):
     windows = sliding_window_view(x, WINDOW, axis=1)[:, ::HOP]  # [channel][window][row]
     mean = windows.mean(axis=2)
     apart = windows - mean[:, :, None]
-    variance = (apart**2).mean(axis=2)
+    square = apart * apart  # and again for the fourth power: `**` is many times slower
+    variance = square.mean(axis=2)
     low, high = windows.min(axis=2), windows.max(axis=2)
     rms = np.sqrt(mean**2 + variance)
     above = apart >= 0
@@ -78,7 +90,7 @@ def features(x):
     bands = [power[:, :, (frequency >= l) & (frequency < h)].mean(axis=2) for l, h in BANDS]
     columns = [
         mean, np.sqrt(variance), low, high, np.median(windows, axis=2), rms, high - low,
-        (apart**4).mean(axis=2) / variance**2, np.maximum(np.abs(low), np.abs(high)) / rms,
+        (square * square).mean(axis=2) / variance**2, np.maximum(np.abs(low), np.abs(high)) / rms,
         (above[:, :, 1:] != above[:, :, :-1]).mean(axis=2),
         np.abs(np.diff(windows, axis=2)).mean(axis=2), windows[:, :, -1], *bands,
     ]
@@ -97,16 +109,13 @@ def main():
     parser.add_argument("--seconds", type=float, default=5.0)
     seconds = parser.parse_args().seconds
     times, values = generate()
-    best, start = 0.0, time.perf_counter()
-    while True:
+    rates, start = [], time.perf_counter()
+    while not rates or time.perf_counter() - start < seconds:
         before = time.perf_counter()
         scores = run(times, values)
-        best = max(best, ROWS / (time.perf_counter() - before))
-        if time.perf_counter() - start >= seconds:
-            break
-    print(f"windows {scores.shape[1]} checksum {scores.sum():.6g}", file=sys.stderr)
-    print(json.dumps({"name": "reference_pipeline.samples_per_s", "value": round(best),
-                      "unit": "samples/s"}))
+        rates.append(ROWS / (time.perf_counter() - before))
+    print(json.dumps({"name": "pipeline.samples_per_s", "value": round(statistics.median(rates)),
+                      "unit": "samples/s", "windows": scores.shape[1], "checksum": float(scores.sum())}))
 
 
 if __name__ == "__main__":
