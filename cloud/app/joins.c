@@ -35,6 +35,7 @@ static trib_status record_join(cloud_core *core, cloud_live *live, const cloud_j
     record.generation = join->message.generation;
     record.session = join->session;
     record.time_ms = trib_wall_ms(core->clock);
+    record.enrolled_s = join->identity.not_before_s;
     memcpy(record.serial, join->identity.serial, sizeof record.serial);
     trib_wire_put(&record.envelope, &envelope);
     uint64_t position;
@@ -64,6 +65,25 @@ static trib_status check_capabilities(const cloud_live *live, const trib_wire_Jo
     return TRIB_SUCCESS;
 }
 
+/* Generations rise within an enrolment, and an enrolment ends the one before: a gateway that lost its
+ * state comes back under a newer certificate, and whoever still has the older one does not. */
+static trib_status check_order(const cloud_gateway *known, const cloud_join *join) {
+    if (join->identity.not_before_s > known->enrolled_s) {
+        return TRIB_SUCCESS;
+    }
+    if (join->identity.not_before_s < known->enrolled_s) {
+        return TRIB_FAIL(TRIB_E_DENIED, "a certificate older than the one it has joined with");
+    }
+    if (join->message.generation <= known->generation) {
+        return TRIB_FAIL(TRIB_E_DENIED,
+                         "generation %llu again; it is at %llu: a replay, a clone, or a gateway "
+                         "that lost its state (enrol it under a new certificate)",
+                         (unsigned long long)join->message.generation,
+                         (unsigned long long)known->generation);
+    }
+    return TRIB_SUCCESS;
+}
+
 static trib_status take_join(cloud_core *core, cloud_member *member, const char *name,
                              trib_bytes payload) {
     cloud_live *live = member->live;
@@ -88,10 +108,8 @@ static trib_status take_join(cloud_core *core, cloud_member *member, const char 
         cloud_send_welcome(core, member, gateway); /* the same join again: so is the welcome */
         return TRIB_SUCCESS;
     }
-    if (gateway != NULL && join.message.generation <= gateway->generation) {
-        return TRIB_FAIL(
-            TRIB_E_DENIED, "generation %llu again; it is at %llu: a replay, or a clone",
-            (unsigned long long)join.message.generation, (unsigned long long)gateway->generation);
+    if (gateway != NULL) {
+        TRIB_TRY(check_order(gateway, &join));
     }
     TRIB_TRY(record_join(core, live, &join, payload));
     TRIB_TRY(cloud_settle(core)); /* a welcome leaves only after its join is durable */

@@ -26,7 +26,8 @@ typedef struct cloud_assembly {
 typedef struct cloud_gateway {
     char name[TRIB_NAME_SIZE];
     /* the session */
-    uint64_t generation; /* 0: never joined */
+    int64_t enrolled_s;  /* from when its certificate holds */
+    uint64_t generation; /* within that enrolment; 0: never joined */
     uint64_t session;
     uint8_t *join; /* the believed join, as it came; owned */
     size_t join_size;

@@ -95,6 +95,7 @@ trib_status cloud_live_apply_join(cloud_live *live, const trib_crypto *crypto,
     trib_free(gateway->join);
     gateway->join = copy;
     gateway->join_size = envelope.size;
+    gateway->enrolled_s = record->enrolled_s;
     gateway->generation = record->generation;
     gateway->session = record->session;
     gateway->joined_ms = record->time_ms;

@@ -102,8 +102,8 @@ static trib_status open_outbox(edge_agent *agent) {
     trib_status status = edge_outbox_open(path, &agent->outbox);
     if (status.code == TRIB_E_CORRUPT) {
         return trib_context(status,
-                            "the agent's state is damaged; move it away, and enrol this gateway "
-                            "under a new certificate or restore it");
+                            "the agent's state is damaged; restore it, or move it away and enrol "
+                            "this gateway again, under a new certificate of its name");
     }
     TRIB_TRY(status);
     return edge_outbox_boot(agent->outbox, &agent->identity.boot);
