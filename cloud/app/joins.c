@@ -65,8 +65,8 @@ static trib_status check_capabilities(const cloud_live *live, const trib_wire_Jo
     return TRIB_SUCCESS;
 }
 
-/* Generations rise within an enrolment, and an enrolment ends the one before: a gateway that lost its
- * state comes back under a newer certificate, and whoever still has the older one does not. */
+/* Generations rise within an enrolment, and an enrolment ends the one before: a gateway that lost
+ * its state comes back under a newer certificate, and whoever still has the older one does not. */
 static trib_status check_order(const cloud_gateway *known, const cloud_join *join) {
     if (join->identity.not_before_s > known->enrolled_s) {
         return TRIB_SUCCESS;
@@ -252,6 +252,8 @@ trib_status cloud_revoke(cloud_core *core, const char *name, bool drop) {
     record.discard = drop;
     record.time_ms = trib_wall_ms(core->clock);
     uint64_t position;
+    TRIB_TRY(cloud_settle(core)); /* a round that is complete closes with what it has counted */
+    cloud_tick(core);
     TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_REVOKED, cloud_record_Revoked_fields,
                           &record, &position));
     TRIB_TRY(cloud_settle(core));
@@ -261,6 +263,9 @@ trib_status cloud_revoke(cloud_core *core, const char *name, bool drop) {
         cloud_gateway *gateway = cloud_gateway_find(&member->live->gateways, name);
         if (drop && gateway != NULL) {
             discard(core, member, gateway);
+        }
+        if (gateway != NULL) {
+            member->pending = cloud_live_recount(member->live, core->crypto);
         }
         /* A new epoch: everyone else gets its key, and all is wrapped anew. */
         for (size_t j = 0; j < member->live->gateways.count; j++) {

@@ -128,9 +128,8 @@ static void fill_round(cloud_core *core, const cloud_live *live, trib_wire_Round
     notice->grid_exponent = live->bounds.grid_exponent;
     notice->fraction_ppm = plan->fraction_ppm;
     TRIB_WIRE_SET_BYTES(notice->salt, plan->salt, sizeof plan->salt);
-    notice->remaining_ms = live->round_open
-                               ? trib_round_wait_ms(&live->round, trib_monotonic_ms(core->clock))
-                               : 0;
+    notice->remaining_ms =
+        live->round_open ? trib_round_wait_ms(&live->round, trib_monotonic_ms(core->clock)) : 0;
     notice->closed_through = live->closed_through;
     notice->ordinal = plan->ordinal;
 }
@@ -144,7 +143,8 @@ static trib_status publish_release(cloud_core *core, cloud_member *member,
     notice.round = live->release.round;
     notice.has_model = true;
     notice.model = *model;
-    TRIB_WIRE_SET_BYTES(notice.pipeline_hash, live->course.model->lineage.pipeline, TRIB_HASH_BYTES);
+    TRIB_WIRE_SET_BYTES(notice.pipeline_hash, live->course.model->lineage.pipeline,
+                        TRIB_HASH_BYTES);
     TRIB_WIRE_SET_BYTES(notice.lineage, live->course.model->lineage.meaning, TRIB_HASH_BYTES);
     return publish_signed(core, live, TRIB_TOPIC_ALL_RELEASE, "release", trib_wire_Release_fields,
                           &notice);

@@ -153,8 +153,13 @@ static trib_status restore_rounds(cloud_core *core) {
     TRIB_TRY(cloud_ledger_read(core->ledger, from + 1, take_update, &pass));
     uint64_t now = trib_monotonic_ms(core->clock);
     for (size_t i = 0; i < core->member_count; i++) {
-        (void)trib_round_step(&core->members[i].live->round,
+        cloud_live *live = core->members[i].live;
+        (void)trib_round_step(&live->round,
                               &(trib_round_event){.kind = TRIB_EVENT_RESTARTED, .now_ms = now});
+        trib_round_action action = cloud_live_recount(live, core->crypto);
+        if (action != TRIB_ACTION_NONE) {
+            core->members[i].pending = action;
+        }
     }
     return TRIB_SUCCESS;
 }

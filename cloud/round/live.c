@@ -240,6 +240,24 @@ trib_status cloud_live_restore_course(cloud_live *live, const trib_crypto *crypt
     return TRIB_SUCCESS;
 }
 
+trib_round_action cloud_live_recount(cloud_live *live, const trib_crypto *crypto) {
+    const trib_round_plan *plan = &live->round.plan;
+    uint32_t reachable = 0;
+    if (!live->round_open) {
+        return TRIB_ACTION_NONE;
+    }
+    for (size_t i = 0; i < live->gateways.count; i++) {
+        const cloud_gateway *gateway = live->gateways.gateways[i];
+        uint32_t selection = TRIB_SELECT_RANGE;
+        trib_ignore(trib_select(crypto, plan->salt, gateway->name, plan->number, &selection));
+        reachable +=
+            gateway->counted_round == plan->number ||
+            (gateway->generation > 0 && !gateway->revoked && selection < plan->fraction_ppm);
+    }
+    return trib_round_step(&live->round,
+                           &(trib_round_event){.kind = TRIB_EVENT_REACHABLE, .count = reachable});
+}
+
 trib_status cloud_live_discard(cloud_live *live, cloud_gateway *gateway, trib_bytes update) {
     if (!live->round_open || gateway->counted_round != live->round.plan.number) {
         return TRIB_SUCCESS;

@@ -81,6 +81,9 @@ TRIB_MUST_CHECK trib_status cloud_live_restore_course(cloud_live *live, const tr
                                                       cloud_object_store *objects);
 
 /* Takes a discarded gateway's update out of the open round; `update` is its record's. */
+/* After revocations: how many of those selected for the open round are left, and whether it waits
+ * for nobody any more. */
+trib_round_action cloud_live_recount(cloud_live *live, const trib_crypto *crypto);
 TRIB_MUST_CHECK trib_status cloud_live_discard(cloud_live *live, cloud_gateway *gateway,
                                                trib_bytes update);
 

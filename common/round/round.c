@@ -25,8 +25,10 @@ void trib_round_select(const trib_rounds_spec *spec, bool statistics, uint32_t m
 }
 
 void trib_round_open(trib_round *round, const trib_round_plan *plan, uint64_t now_ms) {
-    *round = (trib_round){
-        .plan = *plan, .phase = TRIB_ROUND_OPEN, .deadline_ms = now_ms + plan->deadline_ms};
+    *round = (trib_round){.plan = *plan,
+                          .phase = TRIB_ROUND_OPEN,
+                          .awaited = plan->expected,
+                          .deadline_ms = now_ms + plan->deadline_ms};
 }
 
 static trib_round_action close_round(trib_round *round) {
@@ -38,6 +40,13 @@ static trib_round_action close_round(trib_round *round) {
     return TRIB_ACTION_ABANDON;
 }
 
+/* Nobody is left to wait for. Below the quorum it waits all the same: others may still join. */
+static trib_round_action close_if_complete(trib_round *round) {
+    return round->accepted >= round->awaited && round->accepted >= round->plan.quorum
+               ? close_round(round)
+               : TRIB_ACTION_NONE;
+}
+
 trib_round_action trib_round_step(trib_round *round, const trib_round_event *event) {
     if (round->phase != TRIB_ROUND_OPEN) {
         return TRIB_ACTION_NONE;
@@ -46,12 +55,15 @@ trib_round_action trib_round_step(trib_round *round, const trib_round_event *eve
     case TRIB_EVENT_ACCEPTED:
         round->accepted++;
         round->weight += event->weight;
-        return round->accepted >= round->plan.expected ? close_round(round) : TRIB_ACTION_NONE;
+        return close_if_complete(round);
     case TRIB_EVENT_DISCARDED:
         TRIB_ASSERT(round->accepted > 0 && round->weight >= event->weight);
         round->accepted--;
         round->weight -= event->weight;
         return TRIB_ACTION_NONE;
+    case TRIB_EVENT_REACHABLE:
+        round->awaited = event->count < round->plan.expected ? event->count : round->plan.expected;
+        return round->accepted > 0 ? close_if_complete(round) : TRIB_ACTION_NONE;
     case TRIB_EVENT_TICK:
         return event->now_ms >= round->deadline_ms ? close_round(round) : TRIB_ACTION_NONE;
     case TRIB_EVENT_RESTARTED:
@@ -87,6 +99,10 @@ trib_verdict trib_round_admit(const trib_round *round, const trib_candidate *can
     }
     if (candidate->round < round->plan.number || round->phase != TRIB_ROUND_OPEN) {
         *ret_reason = "the round is closed";
+        return TRIB_VERDICT_LATE;
+    }
+    if (round->accepted >= round->plan.expected) { /* below the quorum, it waits for its deadline */
+        *ret_reason = "the round has as many updates as it takes";
         return TRIB_VERDICT_LATE;
     }
     if (candidate->selection >= round->plan.fraction_ppm) {

@@ -22,7 +22,7 @@ typedef struct trib_round_plan {
     uint64_t number;
     bool statistics;   /* round 0 of a lineage; else training */
     uint32_t ordinal;  /* within the lineage: 0 for statistics, then 1, 2 .. */
-    uint32_t expected; /* updates that close the round early; also N */
+    uint32_t expected; /* updates that close the round early; also N, the most it takes */
     uint32_t quorum;
     uint32_t fraction_ppm; /* selected: trib_select < this */
     uint8_t salt[TRIB_SELECT_SALT_BYTES];
@@ -45,6 +45,7 @@ typedef enum trib_round_phase {
 typedef struct trib_round {
     trib_round_plan plan;
     trib_round_phase phase;
+    uint32_t awaited; /* updates that close it early: plan.expected, or fewer if no more can come */
     uint32_t accepted;
     uint64_t weight;
     uint64_t deadline_ms; /* monotonic */
@@ -53,6 +54,7 @@ typedef struct trib_round {
 typedef enum trib_round_event_kind {
     TRIB_EVENT_ACCEPTED,  /* an update's record is durable */
     TRIB_EVENT_DISCARDED, /* a counted update was taken out by a revocation */
+    TRIB_EVENT_REACHABLE, /* so many of those selected are left after a revocation */
     TRIB_EVENT_TICK,
     TRIB_EVENT_RESTARTED, /* the owner came back: the deadline is armed anew */
     TRIB_EVENT_DAMAGED    /* its ledger cannot be read: give the round up */
@@ -62,6 +64,7 @@ typedef struct trib_round_event {
     trib_round_event_kind kind;
     uint64_t now_ms;
     uint32_t weight; /* accepted, discarded */
+    uint32_t count;  /* reachable */
 } trib_round_event;
 
 typedef enum trib_round_action {

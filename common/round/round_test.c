@@ -21,7 +21,13 @@ static trib_round open_round(uint32_t expected, uint32_t quorum) {
 }
 
 static trib_round_action happen(trib_round *round, trib_round_event_kind kind, uint64_t now_ms) {
-    return trib_round_step(round, &(trib_round_event){kind, now_ms, 10});
+    return trib_round_step(round,
+                           &(trib_round_event){.kind = kind, .now_ms = now_ms, .weight = 10});
+}
+
+static trib_round_action reach(trib_round *round, uint32_t count) {
+    return trib_round_step(round,
+                           &(trib_round_event){.kind = TRIB_EVENT_REACHABLE, .count = count});
 }
 
 static void a_round_closes_early_when_all_expected_have_been_accepted(void **state) {
@@ -58,6 +64,37 @@ static void a_discarded_update_no_longer_counts_towards_quorum(void **state) {
     happen(&round, TRIB_EVENT_ACCEPTED, 7001);
     happen(&round, TRIB_EVENT_ACCEPTED, 7001);
     happen(&round, TRIB_EVENT_DISCARDED, 7002);
+    assert_int_equal(happen(&round, TRIB_EVENT_TICK, 8000), TRIB_ACTION_ABANDON);
+}
+
+static void a_round_waits_for_nobody_who_was_revoked(void **state) {
+    (void)state;
+    trib_round round = open_round(3, 2);
+    happen(&round, TRIB_EVENT_ACCEPTED, 7001);
+    assert_int_equal(reach(&round, 2), TRIB_ACTION_NONE); /* one of three is gone, one still owes */
+    assert_int_equal(happen(&round, TRIB_EVENT_ACCEPTED, 7002), TRIB_ACTION_CLOSE);
+    round = open_round(3, 2);
+    happen(&round, TRIB_EVENT_ACCEPTED, 7001);
+    happen(&round, TRIB_EVENT_ACCEPTED, 7001);
+    assert_int_equal(reach(&round, 5), TRIB_ACTION_NONE); /* more than expected changes nothing */
+    assert_int_equal(reach(&round, 2), TRIB_ACTION_CLOSE);
+    round = open_round(3, 2);
+    happen(&round, TRIB_EVENT_ACCEPTED, 7001);
+    assert_int_equal(reach(&round, 1), TRIB_ACTION_NONE); /* below the quorum somebody may join */
+    assert_int_equal(happen(&round, TRIB_EVENT_TICK, 8000), TRIB_ACTION_ABANDON);
+    round = open_round(3, 0);
+    assert_int_equal(reach(&round, 0), TRIB_ACTION_NONE);
+}
+
+static void a_round_takes_no_more_than_it_announced(void **state) {
+    (void)state;
+    trib_round round = open_round(2, 3); /* fewer gateways than the quorum */
+    const char *reason;
+    const trib_candidate good = {.round = round.plan.number, .base_matches = true, .weight = 1};
+    happen(&round, TRIB_EVENT_ACCEPTED, 7001);
+    assert_int_equal(trib_round_admit(&round, &good, &reason), TRIB_VERDICT_ACCEPTED);
+    assert_int_equal(happen(&round, TRIB_EVENT_ACCEPTED, 7001), TRIB_ACTION_NONE);
+    assert_int_equal(trib_round_admit(&round, &good, &reason), TRIB_VERDICT_LATE);
     assert_int_equal(happen(&round, TRIB_EVENT_TICK, 8000), TRIB_ACTION_ABANDON);
 }
 
@@ -131,6 +168,8 @@ int main(void) {
         cmocka_unit_test(round_at_quorum_at_deadline_closes_and_not_a_moment_before),
         cmocka_unit_test(round_below_quorum_at_deadline_closes_without_summing),
         cmocka_unit_test(a_discarded_update_no_longer_counts_towards_quorum),
+        cmocka_unit_test(a_round_waits_for_nobody_who_was_revoked),
+        cmocka_unit_test(a_round_takes_no_more_than_it_announced),
         cmocka_unit_test(a_restart_arms_the_deadline_anew),
         cmocka_unit_test(verdicts_follow_from_round_gateway_and_weight),
         cmocka_unit_test(selection_asks_for_the_fraction_and_some_more),
