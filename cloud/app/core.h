@@ -4,7 +4,7 @@
  * them is handled, records are appended, one fsync makes them durable, and only then does anything
  * leave: receipts, announcements, answers. A failed fsync ends the program; a restart recovers.
  *
- * One file a flow: joins, updates, rounds, notices, requests; recover starts them all.
+ * One file a flow: joins, updates, rounds, documents, notices, requests; recover starts them all.
  *
  * threads  everything here belongs to the core's thread, but for cloud_core_push
  */
@@ -166,12 +166,26 @@ void cloud_take_action(cloud_core *core, cloud_member *member, trib_round_action
                        const char *reason);
 void cloud_tick(cloud_core *core);
 uint64_t cloud_tick_wait_ms(const cloud_core *core);
-TRIB_MUST_CHECK trib_status cloud_apply_document(cloud_core *core, const char *name,
-                                                 trib_bytes text, uint64_t *ret_revision,
-                                                 bool *ret_new_lineage);
+/* Ends the open round without a model, and tells whoever was counted. */
+TRIB_MUST_CHECK trib_status cloud_abandon_round(cloud_core *core, cloud_member *member,
+                                                const char *reason);
 /* `ordinal`: rounds of training behind the model. */
 TRIB_MUST_CHECK trib_status cloud_release_model(cloud_core *core, cloud_member *member,
                                                 const cloud_digest *model, uint32_t ordinal);
+
+/* ---- documents.c ---- */
+typedef struct cloud_applied {
+    char federation[TRIB_NAME_SIZE];
+    uint64_t revision;
+    bool new_lineage;
+    bool waits; /* until the open round has ended */
+} cloud_applied;
+/* `name` is the text's, for messages. */
+TRIB_MUST_CHECK trib_status cloud_apply_document(cloud_core *core, const char *name,
+                                                 trib_bytes text, cloud_applied *ret_applied);
+/* Puts a document that waits in force, if no round is open. False if it could not: no round may
+ * open then. */
+bool cloud_promote_document(cloud_core *core, cloud_member *member);
 
 /* ---- notices.c ---- */
 /* Publishes what is due and may go out now. */

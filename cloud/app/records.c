@@ -46,6 +46,16 @@ static trib_status apply_federation(cloud_core *core, const cloud_record *record
     return cloud_live_apply_federation(member->live, core->crypto, &message, document);
 }
 
+static trib_status apply_pending(cloud_core *core, const cloud_record *record) {
+    cloud_record_Federation message = cloud_record_Federation_init_zero;
+    trib_bytes document;
+    cloud_member *member;
+    trib_wire_catch(&message.document, &document);
+    TRIB_TRY(trib_wire_decode(cloud_record_Federation_fields, record->payload, &message));
+    TRIB_TRY(need(core, message.federation, &member));
+    return cloud_live_apply_pending(member->live, &message, document);
+}
+
 static trib_status apply_join(cloud_core *core, const cloud_record *record) {
     cloud_record_Join message = cloud_record_Join_init_zero;
     trib_bytes envelope;
@@ -109,6 +119,8 @@ trib_status cloud_apply(cloud_core *core, const cloud_record *record) {
     switch ((cloud_record_Type)record->type) {
     case cloud_record_Type_TYPE_FEDERATION:
         return apply_federation(core, record);
+    case cloud_record_Type_TYPE_PENDING:
+        return apply_pending(core, record);
     case cloud_record_Type_TYPE_JOIN:
         return apply_join(core, record);
     case cloud_record_Type_TYPE_ROUND_OPENED:

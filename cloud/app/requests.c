@@ -82,9 +82,10 @@ static json_t *federation_json(const cloud_core *core, const cloud_live *live) {
                             (json_int_t)live->release.ordinal);
     }
     return json_pack(
-        "{s:s,s:I,s:s,s:o,s:I,s:I,s:I,s:o,s:o}", "federation", live->name, "revision",
-        (json_int_t)live->revision, "stage", stage_word(live), "round", round_json(core, live),
-        "gateways", (json_int_t)cloud_live_members(live), "online", online, "rounds_maximum",
+        "{s:s,s:I,s:I,s:s,s:o,s:I,s:I,s:I,s:o,s:o}", "federation", live->name, "revision",
+        (json_int_t)live->revision, "pending_revision", (json_int_t)live->pending_revision, "stage",
+        stage_word(live), "round", round_json(core, live), "gateways",
+        (json_int_t)cloud_live_members(live), "online", online, "rounds_maximum",
         (json_int_t)live->federation->rounds.maximum, "model", model, "release", release);
 }
 
@@ -269,26 +270,19 @@ static void get_model(cloud_core *core, const char *text, cloud_request *request
 }
 
 static void apply_document(cloud_core *core, cloud_request *request) {
-    uint64_t revision = 0;
-    bool fresh = false;
-    trib_federation *parsed = NULL;
-    trib_status status = cloud_apply_document(core, "federation", trib_buffer_view(&request->body),
-                                              &revision, &fresh);
-    if (trib_ok(status)) {
-        parsed = trib_allocate(1, sizeof *parsed);
-        status = parsed == NULL ? TRIB_FAIL(TRIB_E_IO, "no memory")
-                                : trib_federation_parse("federation",
-                                                        trib_buffer_view(&request->body), parsed);
-    }
+    cloud_applied applied;
+    trib_status status =
+        cloud_apply_document(core, "federation", trib_buffer_view(&request->body), &applied);
     if (!trib_ok(status)) {
         answer_error(request, status.code, trib_message());
-    } else {
-        TRIB_SCOPED(release_json)
-        json_t *value = json_pack("{s:s,s:I,s:s}", "federation", parsed->name, "revision",
-                                  (json_int_t)revision, "lineage", fresh ? "new" : "same");
-        answer_json(request, 200, value);
+        return;
     }
-    trib_free(parsed);
+    TRIB_SCOPED(release_json)
+    json_t *value =
+        json_pack("{s:s,s:I,s:s,s:s}", "federation", applied.federation, "revision",
+                  (json_int_t)applied.revision, "lineage", applied.new_lineage ? "new" : "same",
+                  "from", applied.waits ? "next round" : "now");
+    answer_json(request, 200, value);
 }
 
 static void revoke_gateway(cloud_core *core, const char *rest, cloud_request *request) {

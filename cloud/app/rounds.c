@@ -1,4 +1,4 @@
-/* Rounds open, close, and become models; documents and releases. */
+/* Rounds open, close, and become models and releases. */
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +61,9 @@ static trib_status open_round(cloud_core *core, cloud_member *member) {
 
 void cloud_consider_round(cloud_core *core, cloud_member *member) {
     cloud_live *live = member->live;
+    if (!cloud_promote_document(core, member)) {
+        return;
+    }
     /* The first round waits for its gateways; later ones go on with those that are left. */
     uint32_t members = cloud_live_members(live);
     uint32_t needed = live->round_count == 0 ? live->federation->rounds.gateways
@@ -134,7 +137,7 @@ static trib_status append_closed(cloud_core *core, cloud_member *member,
     return TRIB_SUCCESS;
 }
 
-static trib_status abandon(cloud_core *core, cloud_member *member, const char *reason) {
+trib_status cloud_abandon_round(cloud_core *core, cloud_member *member, const char *reason) {
     cloud_live *live = member->live;
     cloud_record_RoundClosed record;
     init_closed(core, live, &record);
@@ -174,7 +177,7 @@ static trib_status close_round(cloud_core *core, cloud_member *member) {
     if (!trib_ok(status)) {
         char why[120];
         (void)snprintf(why, sizeof why, "%.119s", trib_message());
-        return abandon(core, member, why);
+        return cloud_abandon_round(core, member, why);
     }
     TRIB_TRY(store(core, live, &record));
     trib_log(TRIB_LOG_INFO, "round closed",
@@ -216,7 +219,7 @@ void cloud_take_action(cloud_core *core, cloud_member *member, trib_round_action
         status = close_round(core, member);
         break;
     case TRIB_ACTION_ABANDON:
-        status = abandon(core, member, reason);
+        status = cloud_abandon_round(core, member, reason);
         break;
     }
     if (trib_ok(status)) {
@@ -259,55 +262,4 @@ uint64_t cloud_tick_wait_ms(const cloud_core *core) {
         least = core->members[i].pending != TRIB_ACTION_NONE ? 0 : least;
     }
     return least;
-}
-
-static trib_status same_lineage(cloud_core *core, const trib_federation *left,
-                                const trib_federation *right, bool *ret_same) {
-    trib_lineage a, b;
-    TRIB_TRY(trib_federation_lineage(core->crypto, left, &a));
-    TRIB_TRY(trib_federation_lineage(core->crypto, right, &b));
-    *ret_same = memcmp(&a, &b, sizeof a) == 0;
-    return TRIB_SUCCESS;
-}
-
-trib_status cloud_apply_document(cloud_core *core, const char *name, trib_bytes text,
-                                 uint64_t *ret_revision, bool *ret_new_lineage) {
-    TRIB_SCOPED(trib_free_scoped) trib_federation *parsed = trib_allocate(1, sizeof *parsed);
-    if (parsed == NULL) {
-        return TRIB_FAIL(TRIB_E_IO, "no memory for a federation");
-    }
-    TRIB_TRY(trib_federation_parse(name, text, parsed));
-    cloud_member *member = cloud_find(core, parsed->name);
-    if (member == NULL && core->member_count == CLOUD_MAX_FEDERATIONS) {
-        return TRIB_FAIL(TRIB_E_LIMIT, "this cloud runs %d federations already",
-                         CLOUD_MAX_FEDERATIONS);
-    }
-    bool same = false;
-    if (member != NULL && member->live->revision > 0) {
-        TRIB_TRY(same_lineage(core, member->live->federation, parsed, &same));
-    }
-    if (member != NULL && !same && member->live->round_open) {
-        TRIB_TRY(abandon(core, member, "a document with another lineage was applied"));
-    }
-    cloud_record_Federation record = cloud_record_Federation_init_zero;
-    memcpy(record.federation, parsed->name, sizeof record.federation);
-    record.revision = member != NULL ? member->live->revision + 1 : 1;
-    record.time_ms = trib_wall_ms(core->clock);
-    record.new_lineage = !same;
-    trib_wire_put(&record.document, &text);
-    uint64_t position;
-    TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_FEDERATION, cloud_record_Federation_fields,
-                          &record, &position));
-    trib_bytes payload = trib_buffer_view(&core->scratch);
-    TRIB_TRY(cloud_apply(core, &(cloud_record){.position = position,
-                                               .type = cloud_record_Type_TYPE_FEDERATION,
-                                               .payload = payload}));
-    member = cloud_find(core, parsed->name);
-    member->federation_due = member->round_due = true;
-    trib_log(TRIB_LOG_INFO, "federation applied", "federation=%s revision=%llu lineage=%s",
-             parsed->name, (unsigned long long)record.revision, same ? "same" : "new");
-    *ret_revision = record.revision;
-    *ret_new_lineage = !same;
-    cloud_consider_round(core, member);
-    return TRIB_SUCCESS;
 }

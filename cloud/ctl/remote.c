@@ -62,9 +62,11 @@ static trib_status apply_run(const remote_options *o) {
         return TRIB_SUCCESS;
     }
     bool same = strcmp(ctl_json_text(answer, "lineage", ""), "same") == 0;
+    bool now = strcmp(ctl_json_text(answer, "from", ""), "now") == 0;
     (void)printf("%s: revision %lld, %s\n", federation->name, ctl_json_integer(answer, "revision"),
-                 same ? "the same lineage: changes start with the next round"
-                      : "a new lineage: it starts from statistics");
+                 !same ? "a new lineage: it starts from statistics"
+                 : now ? "the same lineage, in force now"
+                       : "the same lineage: in force when the open round has ended");
     return TRIB_SUCCESS;
 }
 

@@ -113,6 +113,12 @@ static trib_status take_federation(cloud_registry *registry, const cloud_record 
         trib_bind_text(statement, 1, message.federation);
         TRIB_TRY(trib_statement_finish(statement));
     }
+    TRIB_TRY(trib_database_prepare(/* none waits any more */
+                                   registry->database,
+                                   "DELETE FROM newest WHERE federation = ?1 AND type = 8",
+                                   &statement));
+    trib_bind_text(statement, 1, message.federation);
+    TRIB_TRY(trib_statement_finish(statement));
     TRIB_TRY(trib_database_prepare(registry->database,
                                    "INSERT OR REPLACE INTO federations VALUES (?1, ?2, ?3, ?4)",
                                    &statement));
@@ -121,6 +127,14 @@ static trib_status take_federation(cloud_registry *registry, const cloud_record 
     trib_bind_bytes(statement, 3, document);
     trib_bind_integer(statement, 4, (int64_t)message.time_ms);
     return trib_statement_finish(statement);
+}
+
+static trib_status take_pending(cloud_registry *registry, const cloud_record *record) {
+    cloud_record_Federation message = cloud_record_Federation_init_zero;
+    trib_bytes document;
+    trib_wire_catch(&message.document, &document);
+    TRIB_TRY(trib_wire_decode(cloud_record_Federation_fields, record->payload, &message));
+    return keep_newest(registry, message.federation, "", record);
 }
 
 static trib_status take_join(cloud_registry *registry, const cloud_record *record) {
@@ -254,6 +268,8 @@ trib_status cloud_registry_take(cloud_registry *registry, const cloud_record *re
     switch ((cloud_record_Type)record->type) {
     case cloud_record_Type_TYPE_FEDERATION:
         return take_federation(registry, record);
+    case cloud_record_Type_TYPE_PENDING:
+        return take_pending(registry, record);
     case cloud_record_Type_TYPE_JOIN:
         return take_join(registry, record);
     case cloud_record_Type_TYPE_ROUND_OPENED:

@@ -16,7 +16,7 @@ trib_status cloud_live_create(const char *name, cloud_live **ret_live) {
     }
     memcpy(live->name, name, strlen(name) + 1);
     live->federation = federation;
-    live->document.ceiling = TRIB_DOCUMENT_MAX_BYTES;
+    live->document.ceiling = live->pending.ceiling = TRIB_DOCUMENT_MAX_BYTES;
     live->gateways.ceiling = CLOUD_MAX_GATEWAYS;
     live->epoch = 1;
     *ret_live = live;
@@ -29,6 +29,7 @@ void cloud_live_destroy(cloud_live *live) {
         trib_fold_destroy(live->sum);
         cloud_gateway_table_deinit(&live->gateways);
         trib_buffer_deinit(&live->document);
+        trib_buffer_deinit(&live->pending);
         trib_free(live->federation);
         trib_free(live);
     }
@@ -77,8 +78,18 @@ trib_status cloud_live_apply_federation(cloud_live *live, const trib_crypto *cry
     }
     *live->federation = *parsed;
     live->revision = record->revision;
+    live->pending_revision = 0;
+    trib_buffer_clear(&live->pending);
     trib_buffer_clear(&live->document);
     return trib_buffer_append(&live->document, document);
+}
+
+trib_status cloud_live_apply_pending(cloud_live *live, const cloud_record_Federation *record,
+                                     trib_bytes document) {
+    trib_buffer_clear(&live->pending);
+    TRIB_TRY(trib_buffer_append(&live->pending, document));
+    live->pending_revision = record->revision;
+    return TRIB_SUCCESS;
 }
 
 trib_status cloud_live_apply_join(cloud_live *live, const trib_crypto *crypto,

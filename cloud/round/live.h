@@ -29,6 +29,8 @@ typedef struct cloud_live {
     char name[TRIB_NAME_SIZE];
     uint64_t revision;
     trib_buffer document;
+    uint64_t pending_revision; /* 0: no document waits for the open round's end */
+    trib_buffer pending;
     trib_federation *federation;
     trib_course course;
     cloud_gateway_table gateways;
@@ -61,6 +63,11 @@ uint32_t cloud_live_members(const cloud_live *live);
 TRIB_MUST_CHECK trib_status cloud_live_apply_federation(cloud_live *live, const trib_crypto *crypto,
                                                         const cloud_record_Federation *record,
                                                         trib_bytes document);
+/* A document of the same lineage that waits for the open round's end; the next one in force ends
+ * its waiting. */
+TRIB_MUST_CHECK trib_status cloud_live_apply_pending(cloud_live *live,
+                                                     const cloud_record_Federation *record,
+                                                     trib_bytes document);
 TRIB_MUST_CHECK trib_status cloud_live_apply_join(cloud_live *live, const trib_crypto *crypto,
                                                   const cloud_record_Join *record,
                                                   trib_bytes envelope);
@@ -80,10 +87,10 @@ void cloud_live_apply_release(cloud_live *live, const cloud_record_Release *reco
 TRIB_MUST_CHECK trib_status cloud_live_restore_course(cloud_live *live, const trib_crypto *crypto,
                                                       cloud_object_store *objects);
 
-/* Takes a discarded gateway's update out of the open round; `update` is its record's. */
 /* After revocations: how many of those selected for the open round are left, and whether it waits
  * for nobody any more. */
 trib_round_action cloud_live_recount(cloud_live *live, const trib_crypto *crypto);
+/* Takes a discarded gateway's update out of the open round; `update` is its record's. */
 TRIB_MUST_CHECK trib_status cloud_live_discard(cloud_live *live, cloud_gateway *gateway,
                                                trib_bytes update);
 

@@ -233,6 +233,21 @@ def damaged_agent(fleet, recording):
     print("damaged agent files are named, or set aside")
 
 
+def another_codec(fleet, text):
+    """What an open round asks for does not change under its gateways: the codec is the next round's."""
+    before = counts(fleet)["refused"]
+    waited = 0
+    for codec in ("int8", "float32"):
+        for _ in range(4):  # some of them find a round open
+            answer = fleet.apply(text.replace("codec: float32", f"codec: {codec}"))
+            waited += answer["from"] == "next round"
+            rounds_go_on(fleet)
+        wait_for("the document to be in force", lambda: fleet.federation(NAME)["revision"] ==
+                 answer["revision"] and fleet.federation(NAME)["pending_revision"] == 0, 30)
+    assert waited > 0 and counts(fleet)["refused"] == before, (waited, counts(fleet))
+    print(f"{waited} documents waited for a round's end; no update was refused for its codec")
+
+
 def enrolled_again(fleet, recording):
     """A gateway that lost its state comes back under a newer certificate; the older one is dead then."""
     name = recording.stem
@@ -310,6 +325,7 @@ with Fleet("bad") as fleet:
     wait_for("the first rounds", lambda: model_round(fleet) >= 2, 60)
     parameters, _ = exact_sum.read_parameters(
         fleet.api("GET", f"/v1/models/{fleet.federation(NAME)['model']['digest']}"))
+    another_codec(fleet, text)
     foreign_and_cloned(fleet, recordings)
     tell_lies(fleet, recordings[0], len(parameters))
     full_disk(fleet)
