@@ -21,7 +21,8 @@ static trib_status path_of(const file_store *store, const cloud_digest *digest,
                : TRIB_FAIL(TRIB_E_LIMIT, "the object folder has too long a path");
 }
 
-static trib_status put(cloud_object_store *interface, trib_bytes content, cloud_digest *ret_digest) {
+static trib_status put(cloud_object_store *interface, trib_bytes content,
+                       cloud_digest *ret_digest) {
     file_store *store = (file_store *)interface;
     char name[NAME_SIZE], path[PATH_SIZE];
     cloud_digest digest;

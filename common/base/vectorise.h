@@ -4,8 +4,8 @@
  * is off, and the order of operations is written out in the source. Sanitizers run before the
  * choice can be made, so they get the plain version, as firmware does.
  *
- * A clone is a static function with a name that no other file of the program uses for one: clang makes
- * the symbol that chooses a global one.
+ * A clone is a static function with a name that no other file of the program uses for one: clang
+ * makes the symbol that chooses a global one.
  */
 #ifndef TRIB_BASE_VECTORISE_H
 #define TRIB_BASE_VECTORISE_H

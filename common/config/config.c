@@ -443,7 +443,7 @@ trib_status trib_config_text(trib_value map, const char *key, char *ret_text, si
 
 trib_status trib_config_choice(trib_value map, const char *key, const char *const *words,
                                size_t *ret_index) {
-    trib_value value;
+    trib_value value = {0};
     TRIB_TRY(trib_value_find(map, key, &value));
     return trib_value_present(value) ? trib_value_choice(value, words, ret_index) : TRIB_SUCCESS;
 }

@@ -10,10 +10,12 @@
 #include "common/crypto/crypto.h"
 
 /* For TRIB_SCOPED: `name`(pointer to the variable). NULL is fine. */
+/* A type cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define TRIB_OPENSSL_SCOPED(name_, type_, free_)                                                   \
     static inline void name_(type_ **variable) {                                                   \
         free_(*variable);                                                                          \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 TRIB_OPENSSL_SCOPED(trib_scoped_bio, BIO, BIO_free_all)
 TRIB_OPENSSL_SCOPED(trib_scoped_number, BIGNUM, BN_clear_free)
 TRIB_OPENSSL_SCOPED(trib_scoped_point, EC_POINT, EC_POINT_clear_free)

@@ -100,7 +100,7 @@ static trib_status read_filter(trib_value item, trib_federation *federation) {
     trib_filter_spec filter = {
         .kind = (trib_filter_kind)word, .frequency_hz = (float)hz, .q = 0.70710678f};
     TRIB_TRY(trib_config_f32(item, "q", 0.01, 100, &filter.q));
-    uint32_t numbers[TRIB_MAX_SOURCES], count = federation->source.channel_count;
+    uint32_t numbers[TRIB_MAX_SOURCES] = {0}, count = federation->source.channel_count;
     for (uint32_t i = 0; i < count; i++) {
         numbers[i] = i;
     }

@@ -13,7 +13,7 @@
 #include "common/base/heap.h"
 
 enum {
-    CONNECTIONS = 64,          /* contexts kept apart, since a late call-back may still look at one */
+    CONNECTIONS = 64, /* contexts kept apart, since a late call-back may still look at one */
     FIRST_DELAY_MS = 500,
     LONGEST_DELAY_MS = 30000,
     CONNECT_TIMEOUT_S = 10,
@@ -51,7 +51,7 @@ struct trib_mqtt {
     uint64_t delay_ms;
     trib_random jitter;
     size_t in_flight;
-    uint64_t taken, answered; /* publications, ever; a broker answers in their order */
+    uint64_t taken, answered;     /* publications, ever; a broker answers in their order */
     waiting_publication *waiting; /* a ring */
     size_t first, count;
     char problem[TEXT_SIZE + 200];
@@ -65,7 +65,8 @@ void trib_mqtt_event_destroy(trib_mqtt_event *event) {
     }
 }
 
-/* ---- Paho's threads: make an event, push it, nothing else ---------------------------------------- */
+/* ---- Paho's threads: make an event, push it, nothing else
+ * ---------------------------------------- */
 
 static bool push_event(const connection *from, trib_mqtt_event *event) {
     event->epoch = from->epoch;
@@ -91,7 +92,9 @@ static void on_connected(void *context, MQTTAsync_successData5 *data) {
 
 static void on_not_connected(void *context, MQTTAsync_failureData5 *data) {
     push_plain(context, TRIB_MQTT_DISCONNECTED,
-               data == NULL ? -1 : data->reasonCode > 0 ? (int)data->reasonCode : data->code);
+               data == NULL           ? -1
+               : data->reasonCode > 0 ? (int)data->reasonCode
+                                      : data->code);
 }
 
 static void on_lost(void *context, char *cause) {
@@ -112,7 +115,9 @@ static void on_sent(void *context, MQTTAsync_successData5 *data) {
 
 static void on_not_sent(void *context, MQTTAsync_failureData5 *data) {
     push_plain(context, TRIB_MQTT_NOT_SENT,
-               data == NULL ? -1 : data->reasonCode > 0 ? (int)data->reasonCode : data->code);
+               data == NULL           ? -1
+               : data->reasonCode > 0 ? (int)data->reasonCode
+                                      : data->code);
 }
 
 static void on_subscribed(void *context, MQTTAsync_successData5 *data) {
@@ -123,10 +128,13 @@ static void on_subscribed(void *context, MQTTAsync_successData5 *data) {
 
 static void on_not_subscribed(void *context, MQTTAsync_failureData5 *data) {
     push_plain(context, TRIB_MQTT_REFUSED_SUBSCRIPTION,
-               data == NULL ? -1 : data->reasonCode > 0 ? (int)data->reasonCode : data->code);
+               data == NULL           ? -1
+               : data->reasonCode > 0 ? (int)data->reasonCode
+                                      : data->code);
 }
 
-/* Always says "taken": a message that finds the queue full is dropped, and its sender sends again. */
+/* Always says "taken": a message that finds the queue full is dropped, and its sender sends again.
+ */
 static int on_message(void *context, char *topic, int topic_length, MQTTAsync_message *message) {
     const connection *from = context;
     size_t length = topic_length > 0 ? (size_t)topic_length : strlen(topic);
@@ -150,7 +158,8 @@ static int on_message(void *context, char *topic, int topic_length, MQTTAsync_me
     return 1;
 }
 
-/* ---- the owner's thread -------------------------------------------------------------------------- */
+/* ---- the owner's thread
+ * -------------------------------------------------------------------------- */
 
 static bool copy_text(char *to, size_t size, const char *from) {
     size_t length = from == NULL ? 0 : strlen(from);
@@ -279,7 +288,7 @@ static int start_connection(trib_mqtt *mqtt, connection *here) {
         tls.keyStore = mqtt->certificate_file;
         tls.privateKey = mqtt->key_file;
         tls.enableServerCertAuth = 1;
-        tls.verify = 1; /* the host name too */
+        tls.verify = 1;                            /* the host name too */
         tls.sslVersion = MQTT_SSL_VERSION_TLS_1_2; /* Paho's way to say: 1.2 */
         options.ssl = &tls;
     }
@@ -368,9 +377,10 @@ static void pump(trib_mqtt *mqtt) {
     }
 }
 
-/* Nagle's algorithm holds a small packet back until the one before is acknowledged, and the other side
- * delays that by 40 ms: an exchange of four messages took 200 ms. Paho has no option for it and does not
- * show its socket, so every connection of this process to the broker's port is told. */
+/* Nagle's algorithm holds a small packet back until the one before is acknowledged, and the other
+ * side delays that by 40 ms: an exchange of four messages took 200 ms. Paho has no option for it
+ * and does not show its socket, so every connection of this process to the broker's port is told.
+ */
 static void send_at_once(const trib_mqtt *mqtt) {
     const char *colon = strrchr(mqtt->uri, ':');
     unsigned long port = colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
@@ -439,12 +449,14 @@ trib_status trib_mqtt_publish(trib_mqtt *mqtt, const char *topic, trib_bytes pay
         return TRIB_FAIL(TRIB_E_RETRY, "not connected to %s", mqtt->uri);
     }
     waiting_publication publication = {.size = payload.size, .retain = retain};
-    if (!copy_text(publication.topic, sizeof publication.topic, topic) || payload.size > MAX_PAYLOAD) {
+    if (!copy_text(publication.topic, sizeof publication.topic, topic) ||
+        payload.size > MAX_PAYLOAD) {
         return TRIB_FAIL(TRIB_E_LIMIT, "%zu bytes for %s are too many", payload.size, topic);
     }
     if (mqtt->count == mqtt->options.waiting) {
         mqtt->counts.refused++;
-        return TRIB_FAIL(TRIB_E_RETRY, "%zu publications wait for %s already", mqtt->count, mqtt->uri);
+        return TRIB_FAIL(TRIB_E_RETRY, "%zu publications wait for %s already", mqtt->count,
+                         mqtt->uri);
     }
     publication.payload = trib_allocate(payload.size, 1);
     if (publication.payload == NULL) {

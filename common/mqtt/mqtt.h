@@ -1,9 +1,9 @@
 /* MQTT v5 through Paho's asynchronous client: the one adapter that gateway and cloud share.
  *
  * Paho's threads only push events into the owner's queue; the owner pops them and calls
- * trib_mqtt_handle, then this adapter's other functions, all from its one thread. Sending keeps a small
- * window in flight (Paho scans its list of what is pending); what does not fit waits here, and past
- * the ceiling is refused, so that the owner's resend decides.
+ * trib_mqtt_handle, then this adapter's other functions, all from its one thread. Sending keeps a
+ * small window in flight (Paho scans its list of what is pending); what does not fit waits here,
+ * and past the ceiling is refused, so that the owner's resend decides.
  *
  * Every connection starts clean: nothing is remembered by the broker between two of them. After a
  * connection is lost, or could not be made, it is tried again with doubling, jittered delays.
@@ -37,18 +37,18 @@ typedef enum trib_mqtt_event_kind {
     TRIB_MQTT_CONNECTED,
     TRIB_MQTT_DISCONNECTED,
     TRIB_MQTT_MESSAGE,
-    TRIB_MQTT_SENT,       /* acknowledged by the broker: not delivery */
-    TRIB_MQTT_NOT_SENT,   /* refused by the broker, or the connection was lost first */
+    TRIB_MQTT_SENT,     /* acknowledged by the broker: not delivery */
+    TRIB_MQTT_NOT_SENT, /* refused by the broker, or the connection was lost first */
     TRIB_MQTT_SUBSCRIBED,
     TRIB_MQTT_REFUSED_SUBSCRIPTION
 } trib_mqtt_event_kind;
 
 typedef struct trib_mqtt_event {
     trib_mqtt_event_kind kind;
-    int reason;        /* MQTT v5 reason code, or a negative code of Paho's */
-    uint64_t epoch;    /* of the connection it belongs to; stale ones are ignored */
-    char topic[256];   /* message */
-    uint8_t *payload;  /* message; owned */
+    int reason;       /* MQTT v5 reason code, or a negative code of Paho's */
+    uint64_t epoch;   /* of the connection it belongs to; stale ones are ignored */
+    char topic[256];  /* message */
+    uint8_t *payload; /* message; owned */
     size_t size;
     bool retained;
 } trib_mqtt_event;
@@ -60,8 +60,9 @@ typedef struct trib_mqtt_counts {
     uint64_t connected, lost, sent, not_sent, denied, refused, received;
 } trib_mqtt_counts;
 
-/* Pushes a trib_mqtt_event, wrapped by the owner if it wants, through `push`, which takes ownership and
- * is called from Paho's threads: it must only push into a queue. It returns false when it dropped. */
+/* Pushes a trib_mqtt_event, wrapped by the owner if it wants, through `push`, which takes ownership
+ * and is called from Paho's threads: it must only push into a queue. It returns false when it
+ * dropped. */
 typedef struct trib_mqtt_sink {
     bool (*push)(void *context, trib_mqtt_event *event);
     void *context;
@@ -86,8 +87,8 @@ const char *trib_mqtt_problem(const trib_mqtt *mqtt);
 
 /* QoS 1. TRIB_E_RETRY when not connected or when too much waits already. The payload is copied.
  * A retained empty payload clears a topic. */
-TRIB_MUST_CHECK trib_status trib_mqtt_publish(trib_mqtt *mqtt, const char *topic, trib_bytes payload,
-                                              bool retain);
+TRIB_MUST_CHECK trib_status trib_mqtt_publish(trib_mqtt *mqtt, const char *topic,
+                                              trib_bytes payload, bool retain);
 TRIB_MUST_CHECK trib_status trib_mqtt_subscribe(trib_mqtt *mqtt, const char *filter);
 TRIB_MUST_CHECK trib_status trib_mqtt_unsubscribe(trib_mqtt *mqtt, const char *filter);
 

@@ -121,7 +121,7 @@ trib_status trib_row_set_text(const trib_row_parser *parser, const trib_wanted_c
             row->anomaly = text[0] == 't';
             return TRIB_SUCCESS;
         }
-        float value;
+        float value = NAN;
         TRIB_TRY(set_float(parser, wanted, text, &value));
         row->anomaly = value != 0.0f && !isnan(value);
         return TRIB_SUCCESS;

@@ -66,7 +66,7 @@ static trib_status add_tensor(json_t *header, const trib_tensor_view *tensor, si
     }
     json_t *entry = json_pack("{s:s, s:O, s:[I, I]}", "dtype", trib_element_name(tensor->element),
                               "shape", shape, "data_offsets", (json_int_t)begin,
-                              (json_int_t)(begin + tensor->bytes.size));
+                              (json_int_t)begin + (json_int_t)tensor->bytes.size);
     return add_key(header, tensor->name, entry);
 }
 

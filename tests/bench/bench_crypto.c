@@ -102,7 +102,7 @@ static void measure(const char *name, trib_status (*operation)(void), double sec
 }
 
 int main(int count, char **words) {
-    double seconds = count > 1 ? atof(words[1]) : 0.3;
+    double seconds = count > 1 ? strtod(words[1], NULL) : 0.3;
     static const struct {
         const char *name;
         trib_status (*operation)(void);

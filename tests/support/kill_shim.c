@@ -79,7 +79,7 @@ static enum phase kind_of(int descriptor) {
 }
 
 static int is_broker(int descriptor) {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     struct stat info;
     return fstat(descriptor, &info) == 0 && S_ISSOCK(info.st_mode) &&
