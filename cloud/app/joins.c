@@ -44,27 +44,6 @@ static trib_status record_join(cloud_core *core, cloud_live *live, const cloud_j
     return cloud_live_apply_join(live, core->crypto, &record, envelope);
 }
 
-/* Whether a gateway can run what the federation asks for. */
-static trib_status check_capabilities(const cloud_live *live, const trib_wire_Join *join) {
-    const trib_federation *federation = live->federation;
-    if (!(join->capabilities.codecs & 1u << federation->codec)) {
-        return TRIB_FAIL(TRIB_E_DENIED, "the agent does not know the codec %d",
-                         (int)federation->codec);
-    }
-    for (uint32_t i = 0; i < federation->model.layer_count; i++) {
-        if (!(join->capabilities.layers & 1u << federation->model.layers[i].kind)) {
-            return TRIB_FAIL(TRIB_E_DENIED, "the agent does not know the layer %s",
-                             trib_layer_name(federation->model.layers[i].kind));
-        }
-    }
-    if (trib_federation_parameter_count(federation) > join->capabilities.max_parameters) {
-        return TRIB_FAIL(TRIB_E_DENIED, "the model has %u parameters, the agent takes %u",
-                         trib_federation_parameter_count(federation),
-                         join->capabilities.max_parameters);
-    }
-    return TRIB_SUCCESS;
-}
-
 /* Generations rise within an enrolment, and an enrolment ends the one before: a gateway that lost
  * its state comes back under a newer certificate, and whoever still has the older one does not. */
 static trib_status check_order(const cloud_gateway *known, const cloud_join *join) {
@@ -98,7 +77,7 @@ static trib_status take_join(cloud_core *core, cloud_member *member, const char 
     if (revoked_anywhere(core, name)) {
         return TRIB_FAIL(TRIB_E_DENIED, "the gateway is revoked");
     }
-    TRIB_TRY(check_capabilities(live, &join.message));
+    TRIB_TRY(cloud_live_capable(live, &join.message.capabilities));
     if (gateway == NULL && live->gateways.count >= live->gateways.ceiling) {
         return TRIB_FAIL(TRIB_E_LIMIT, "the federation has %zu gateways already",
                          live->gateways.count);

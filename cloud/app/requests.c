@@ -100,6 +100,9 @@ static const char *why_text(const cloud_core *core, const cloud_live *live,
     if (gateway->generation == 0) {
         return "it has not joined";
     }
+    if (!trib_ok(cloud_live_capable(live, &gateway->capabilities))) {
+        return trib_message();
+    }
     if (!live->round_open) {
         return live->course.stage == TRIB_STAGE_DONE
                    ? "the federation has finished its rounds"

@@ -35,11 +35,34 @@ void cloud_live_destroy(cloud_live *live) {
     }
 }
 
+trib_status cloud_live_capable(const cloud_live *live, const trib_wire_Capabilities *capabilities) {
+    const trib_federation *federation = live->federation;
+    if (!(capabilities->codecs & 1u << federation->codec)) {
+        return TRIB_FAIL(TRIB_E_DENIED, "the agent does not know the codec %d",
+                         (int)federation->codec);
+    }
+    for (uint32_t i = 0; i < federation->model.layer_count; i++) {
+        if (!(capabilities->layers & 1u << federation->model.layers[i].kind)) {
+            return TRIB_FAIL(TRIB_E_DENIED, "the agent does not know the layer %s",
+                             trib_layer_name(federation->model.layers[i].kind));
+        }
+    }
+    uint32_t parameters = trib_federation_parameter_count(federation);
+    return parameters <= capabilities->max_parameters
+               ? TRIB_SUCCESS
+               : TRIB_FAIL(TRIB_E_DENIED, "the model has %u parameters, the agent takes %u",
+                           parameters, capabilities->max_parameters);
+}
+
+bool cloud_live_takes_part(const cloud_live *live, const cloud_gateway *gateway) {
+    return gateway->generation > 0 && !gateway->revoked &&
+           trib_ok(cloud_live_capable(live, &gateway->capabilities));
+}
+
 uint32_t cloud_live_members(const cloud_live *live) {
     uint32_t members = 0;
     for (size_t i = 0; i < live->gateways.count; i++) {
-        const cloud_gateway *gateway = live->gateways.gateways[i];
-        members += gateway->generation > 0 && !gateway->revoked;
+        members += cloud_live_takes_part(live, live->gateways.gateways[i]);
     }
     return members;
 }
@@ -261,9 +284,8 @@ trib_round_action cloud_live_recount(cloud_live *live, const trib_crypto *crypto
         const cloud_gateway *gateway = live->gateways.gateways[i];
         uint32_t selection = TRIB_SELECT_RANGE;
         trib_ignore(trib_select(crypto, plan->salt, gateway->name, plan->number, &selection));
-        reachable +=
-            gateway->counted_round == plan->number ||
-            (gateway->generation > 0 && !gateway->revoked && selection < plan->fraction_ppm);
+        reachable += gateway->counted_round == plan->number ||
+                     (cloud_live_takes_part(live, gateway) && selection < plan->fraction_ppm);
     }
     return trib_round_step(&live->round,
                            &(trib_round_event){.kind = TRIB_EVENT_REACHABLE, .count = reachable});

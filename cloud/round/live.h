@@ -57,7 +57,13 @@ typedef struct cloud_live {
 TRIB_MUST_CHECK trib_status cloud_live_create(const char *name, cloud_live **ret_live);
 void cloud_live_destroy(cloud_live *live);
 
-/* Gateways that may take part: joined and not revoked. */
+/* Whether an agent that can do this can do what the document in force asks: codec, layers, size.
+ * TRIB_E_DENIED says what it cannot. */
+TRIB_MUST_CHECK trib_status cloud_live_capable(const cloud_live *live,
+                                               const trib_wire_Capabilities *capabilities);
+/* Whether a gateway may take part: joined, not revoked, and able to. */
+bool cloud_live_takes_part(const cloud_live *live, const cloud_gateway *gateway);
+/* How many may. */
 uint32_t cloud_live_members(const cloud_live *live);
 
 TRIB_MUST_CHECK trib_status cloud_live_apply_federation(cloud_live *live, const trib_crypto *crypto,
