@@ -24,9 +24,10 @@
 
 enum {
     CLOUD_MAX_FEDERATIONS = 64,
-    CLOUD_QUEUE = 4096,      /* events */
-    CLOUD_BATCH = 256,       /* events that one fsync may serve */
-    CLOUD_KEPT = 4096,       /* updates that the view may be behind */
+    CLOUD_QUEUE = 4096, /* events */
+    CLOUD_BATCH = 256,  /* events that one fsync may serve */
+    CLOUD_KEPT = 4096,  /* updates that the view may be behind */
+    CLOUD_REPUBLISH_MS = 5000,
     CLOUD_MAX_PUBLISHED = 8, /* objects of a federation on the broker at once */
     CLOUD_BODY_CEILING = 1 << 20
 };
@@ -60,7 +61,9 @@ typedef struct cloud_published {
 typedef struct cloud_member {
     cloud_live *live;
     bool federation_due, round_due, release_due;
-    uint64_t mark; /* notices wait until the broker has answered up to here */
+    uint64_t mark;     /* notices wait until the broker has answered up to here */
+    uint64_t not_sent; /* publications that had failed when the first of those went out */
+    uint64_t retry_ms; /* the objects of a notice could not be published: again then; 0: no */
     cloud_published published[CLOUD_MAX_PUBLISHED];
     size_t published_count;
     bool damaged;              /* a gap in the ledger lies within its open round */

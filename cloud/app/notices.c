@@ -91,6 +91,9 @@ static trib_status ensure_object(cloud_core *core, cloud_member *member, const c
                                                entry->chunks));
         member->published_count++;
     }
+    if (trib_mqtt_reached(core->mqtt, member->mark)) {
+        member->not_sent = trib_mqtt_counted(core->mqtt).not_sent;
+    }
     TRIB_TRY(publish_chunks(core, member, ret_object, &key, trib_buffer_view(&file)));
     entry->here = true;
     member->mark = trib_mqtt_mark(core->mqtt);
@@ -172,6 +175,23 @@ static void clear_superseded(cloud_core *core, cloud_member *member, const uint8
     }
 }
 
+/* Whether the broker has all chunks. It may have refused some: they are published again later, and
+ * no notice names them before. */
+static trib_status check_chunks(cloud_core *core, cloud_member *member) {
+    if (!trib_mqtt_reached(core->mqtt, member->mark)) {
+        return TRIB_FAIL(TRIB_E_RETRY, "chunks are on their way");
+    }
+    if (trib_mqtt_counted(core->mqtt).not_sent == member->not_sent) {
+        return TRIB_SUCCESS;
+    }
+    for (size_t i = 0; i < member->published_count; i++) {
+        member->published[i].here = false;
+    }
+    member->retry_ms = trib_monotonic_ms(core->clock) + CLOUD_REPUBLISH_MS;
+    return TRIB_FAIL(TRIB_E_IO, "the broker did not take every chunk: again in %d s",
+                     CLOUD_REPUBLISH_MS / 1000);
+}
+
 /* Both notices that name objects go out together, so that clearing knows all that is named. */
 static trib_status publish_objects(cloud_core *core, cloud_member *member) {
     cloud_live *live = member->live;
@@ -184,9 +204,7 @@ static trib_status publish_objects(cloud_core *core, cloud_member *member) {
     if (has_release) {
         TRIB_TRY(ensure_object(core, member, &live->release.model, &released));
     }
-    if (!trib_mqtt_reached(core->mqtt, member->mark)) {
-        return TRIB_FAIL(TRIB_E_RETRY, "chunks are on their way");
-    }
+    TRIB_TRY(check_chunks(core, member));
     if (member->round_due && live->round.plan.number > 0) {
         trib_wire_Round notice = trib_wire_Round_init_zero;
         fill_round(core, live, &notice);
@@ -206,6 +224,7 @@ static trib_status publish_objects(cloud_core *core, cloud_member *member) {
 }
 
 void cloud_publish_due(cloud_core *core) {
+    uint64_t now = trib_monotonic_ms(core->clock);
     if (!trib_mqtt_connected(core->mqtt)) {
         return;
     }
@@ -214,6 +233,10 @@ void cloud_publish_due(cloud_core *core) {
         if (member->federation_due && trib_ok(publish_federation(core, member))) {
             member->federation_due = false;
         }
+        if (member->retry_ms > now) {
+            continue;
+        }
+        member->retry_ms = 0;
         if ((member->round_due || member->release_due) && !member->federation_due) {
             trib_status status = publish_objects(core, member);
             if (!trib_ok(status) && status.code != TRIB_E_RETRY) {
@@ -228,7 +251,8 @@ void cloud_all_due(cloud_core *core) {
     for (size_t i = 0; i < core->member_count; i++) {
         cloud_member *member = &core->members[i];
         member->federation_due = member->round_due = member->release_due = true;
-        member->mark = 0;
+        member->mark = member->retry_ms = 0;
+        member->not_sent = trib_mqtt_counted(core->mqtt).not_sent;
         for (size_t j = 0; j < member->published_count; j++) {
             member->published[j].here = false;
         }
