@@ -28,6 +28,8 @@ enum {
     CLOUD_BATCH = 256,  /* events that one fsync may serve */
     CLOUD_KEPT = 4096,  /* updates that the view may be behind */
     CLOUD_REPUBLISH_MS = 5000,
+    CLOUD_STRATEGIES =
+        8, /* states of a strategy that are kept, should the newest records be lost */
     CLOUD_MAX_PUBLISHED = 8, /* objects of a federation on the broker at once */
     CLOUD_BODY_CEILING = 1 << 20
 };
@@ -68,6 +70,7 @@ typedef struct cloud_member {
     size_t published_count;
     bool damaged;              /* a gap in the ledger lies within its open round */
     trib_round_action pending; /* what a record asked for while it was applied */
+    bool closed;               /* since cloud_prune looked last */
 } cloud_member;
 
 /* A receipt that waits for the fsync. */
@@ -168,6 +171,8 @@ void cloud_consider_round(cloud_core *core, cloud_member *member);
 void cloud_take_action(cloud_core *core, cloud_member *member, trib_round_action action,
                        const char *reason);
 void cloud_tick(cloud_core *core);
+/* Takes away what rounds that closed have superseded; after their records are durable. */
+void cloud_prune(cloud_core *core);
 uint64_t cloud_tick_wait_ms(const cloud_core *core);
 /* Ends the open round without a model, and tells whoever was counted. */
 TRIB_MUST_CHECK trib_status cloud_abandon_round(cloud_core *core, cloud_member *member,

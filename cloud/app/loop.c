@@ -126,6 +126,7 @@ static trib_status run_batch(cloud_core *core) {
     TRIB_TRY(cloud_settle(core));
     cloud_tick(core);
     TRIB_TRY(cloud_settle(core));
+    cloud_prune(core);
     trib_mqtt_run(core->mqtt);
     cloud_publish_due(core);
     return TRIB_SUCCESS;

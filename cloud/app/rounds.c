@@ -185,6 +185,7 @@ static trib_status close_round(cloud_core *core, cloud_member *member) {
              (unsigned long long)record.round, live->round.plan.ordinal, record.updates,
              (unsigned long long)record.weight, record.loss);
     TRIB_TRY(append_closed(core, member, &record));
+    member->closed = true;
     if (!statistics && live->federation->release_every_round) {
         return cloud_release_model(core, member, &live->served, live->course.model->round);
     }
@@ -262,4 +263,25 @@ uint64_t cloud_tick_wait_ms(const cloud_core *core) {
         least = core->members[i].pending != TRIB_ACTION_NONE ? 0 : least;
     }
     return least;
+}
+
+void cloud_prune(cloud_core *core) {
+    for (size_t i = 0; i < core->member_count; i++) {
+        cloud_member *member = &core->members[i];
+        cloud_digest old;
+        bool found = false;
+        if (!member->closed) {
+            continue;
+        }
+        member->closed = false;
+        trib_status status = cloud_registry_old_strategy(core->registry, member->live->name,
+                                                         CLOUD_STRATEGIES, old.bytes, &found);
+        if (trib_ok(status) && found) {
+            status = core->objects->remove(core->objects, &old);
+        }
+        if (!trib_ok(status)) { /* a file too many, that is all */
+            trib_log(TRIB_LOG_WARN, "superseded state not taken away", "federation=%s why=%s",
+                     member->live->name, trib_message());
+        }
+    }
 }

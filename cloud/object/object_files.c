@@ -21,23 +21,6 @@ static trib_status path_of(const file_store *store, const cloud_digest *digest,
                : TRIB_FAIL(TRIB_E_LIMIT, "the object folder has too long a path");
 }
 
-static trib_status put(cloud_object_store *interface, trib_bytes content,
-                       cloud_digest *ret_digest) {
-    file_store *store = (file_store *)interface;
-    char name[NAME_SIZE], path[PATH_SIZE];
-    cloud_digest digest;
-    int handle;
-    TRIB_TRY(store->crypto->sha256(content, digest.bytes));
-    TRIB_TRY(path_of(store, &digest, name, path));
-    if (trib_ok(store->disk->open(store->disk, path, TRIB_OPEN_READ, &handle))) {
-        store->disk->close(store->disk, handle); /* names appear only when the content is durable */
-    } else {
-        TRIB_TRY(trib_disk_replace(store->disk, store->folder, name, content));
-    }
-    *ret_digest = digest;
-    return TRIB_SUCCESS;
-}
-
 static trib_status get(cloud_object_store *interface, const cloud_digest *digest,
                        trib_buffer *ret_content) {
     file_store *store = (file_store *)interface;
@@ -53,6 +36,29 @@ static trib_status get(cloud_object_store *interface, const cloud_digest *digest
         return TRIB_FAIL(TRIB_E_CORRUPT, "%s: damaged: its digest no longer matches", path);
     }
     return TRIB_SUCCESS;
+}
+
+/* What is there already is read before it is believed: a damaged file is put anew. */
+static trib_status put(cloud_object_store *interface, trib_bytes content,
+                       cloud_digest *ret_digest) {
+    file_store *store = (file_store *)interface;
+    char name[NAME_SIZE], path[PATH_SIZE];
+    cloud_digest digest;
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer there = {.ceiling = content.size};
+    TRIB_TRY(store->crypto->sha256(content, digest.bytes));
+    TRIB_TRY(path_of(store, &digest, name, path));
+    if (!trib_ok(get(interface, &digest, &there))) {
+        TRIB_TRY(trib_disk_replace(store->disk, store->folder, name, content));
+    }
+    *ret_digest = digest;
+    return TRIB_SUCCESS;
+}
+
+static trib_status take_away(cloud_object_store *interface, const cloud_digest *digest) {
+    file_store *store = (file_store *)interface;
+    char name[NAME_SIZE], path[PATH_SIZE];
+    TRIB_TRY(path_of(store, digest, name, path));
+    return store->disk->remove(store->disk, path);
 }
 
 static void destroy(cloud_object_store *interface) {
@@ -73,7 +79,7 @@ trib_status cloud_object_files(trib_disk *disk, const trib_crypto *crypto, const
         trib_free(copy);
         return TRIB_FAIL(TRIB_E_IO, "no memory for an object store");
     }
-    *store = (file_store){{put, get, destroy}, disk, crypto, copy};
+    *store = (file_store){{put, get, take_away, destroy}, disk, crypto, copy};
     *ret_store = &store->interface;
     return TRIB_SUCCESS;
 }

@@ -21,6 +21,8 @@ struct cloud_object_store {
     /* Appends the content, checked against its digest. */
     TRIB_MUST_CHECK trib_status (*get)(cloud_object_store *store, const cloud_digest *digest,
                                        trib_buffer *ret_content);
+    /* Fine if it is not there. */
+    TRIB_MUST_CHECK trib_status (*remove)(cloud_object_store *store, const cloud_digest *digest);
     void (*destroy)(cloud_object_store *store);
 };
 

@@ -351,6 +351,29 @@ trib_status cloud_registry_counted(cloud_registry *registry, const char *federat
     return status;
 }
 
+trib_status cloud_registry_old_strategy(cloud_registry *registry, const char *federation,
+                                        uint32_t keep, uint8_t ret_digest[32], bool *ret_found) {
+    trib_statement *statement;
+    bool row;
+    TRIB_TRY(trib_database_prepare(
+        registry->database,
+        "WITH ended AS (SELECT strategy FROM rounds WHERE federation = ?1 AND outcome = 'closed'"
+        " ORDER BY number DESC LIMIT ?2 + 1) SELECT strategy FROM (SELECT strategy FROM ended "
+        "LIMIT 1"
+        " OFFSET ?2) AS old WHERE 1 = (SELECT count(*) FROM ended WHERE strategy = old.strategy)",
+        &statement));
+    trib_bind_text(statement, 1, federation);
+    trib_bind_integer(statement, 2, keep);
+    TRIB_TRY(trib_statement_step(statement, &row));
+    trib_bytes digest = row ? trib_column_bytes(statement, 0) : (trib_bytes){NULL, 0};
+    *ret_found = digest.size == 32;
+    if (*ret_found) {
+        memcpy(ret_digest, digest.data, 32);
+    }
+    trib_statement_reset(statement);
+    return TRIB_SUCCESS;
+}
+
 static void hex_column(const trib_statement *statement, int column, char ret_text[65]) {
     trib_bytes bytes = trib_column_bytes(statement, column);
     ret_text[0] = '\0';

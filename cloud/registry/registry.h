@@ -51,6 +51,12 @@ TRIB_MUST_CHECK trib_status cloud_registry_counted(
     cloud_registry *registry, const char *federation,
     trib_status (*each)(void *context, const cloud_counted_row *row), void *context);
 
+/* The strategy's state after the round that closed `keep` rounds before the newest, where none of
+ * those since left the same: nothing goes on from it any more. False where there is none. */
+TRIB_MUST_CHECK trib_status cloud_registry_old_strategy(cloud_registry *registry,
+                                                        const char *federation, uint32_t keep,
+                                                        uint8_t ret_digest[32], bool *ret_found);
+
 /* Objects whose chunks are retained on the broker, so that a restart can still clear them: durable
  * when this returns, since the ledger does not say it again. Everything else of the view is not
  * synced: what power takes of it comes from the ledger, from the position that is left. */
