@@ -88,6 +88,10 @@ trib_status cloud_live_apply_federation(cloud_live *live, const trib_crypto *cry
         return TRIB_FAIL(TRIB_E_IO, "no memory for a federation");
     }
     TRIB_TRY(trib_federation_parse(live->name, document, parsed));
+    if (!record->new_lineage && live->course.model == NULL) { /* the one before it was damaged */
+        return TRIB_FAIL(TRIB_E_CORRUPT, "document %llu of '%s' goes on with an unknown lineage",
+                         (unsigned long long)record->revision, live->name);
+    }
     if (record->new_lineage) {
         trib_course course;
         TRIB_TRY(trib_course_init(&course, crypto, parsed));

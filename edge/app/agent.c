@@ -109,6 +109,18 @@ static trib_status open_outbox(edge_agent *agent) {
     return edge_outbox_boot(agent->outbox, &agent->identity.boot);
 }
 
+/* A slot whose file is damaged holds nothing: its release is fetched again. */
+static void tell_installed(edge_agent *agent) {
+    edge_slot active;
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer file = {.ceiling = TRIB_OBJECT_MAX_BYTES};
+    trib_status status = edge_slots_read(&agent->slots, &file, &active);
+    if (trib_ok(status)) {
+        edge_session_installed(agent->session, active.release, active.digest);
+    } else if (status.code != TRIB_E_NOT_FOUND) {
+        trib_log(TRIB_LOG_WARN, "installed model not readable", "why=%s", trib_message());
+    }
+}
+
 static trib_status create_session(edge_agent *agent) {
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer storage = {.ceiling = 1u << 30};
     edge_state_Session stored = edge_state_Session_init_zero;
@@ -129,10 +141,7 @@ static trib_status create_session(edge_agent *agent) {
     }
     TRIB_TRY(edge_session_create(agent->crypto, &agent->identity, known ? &stored : NULL,
                                  &agent->session));
-    edge_slot active;
-    if (trib_ok(edge_outbox_load_slot(agent->outbox, &active))) {
-        edge_session_installed(agent->session, active.release, active.digest);
-    }
+    tell_installed(agent);
     if (entry.round != 0) {
         edge_session_send(agent->session, entry.round, entry.update, 0, agent->actions);
     }

@@ -66,6 +66,9 @@ void edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t numbe
 /* Without a copy: `view` is the session's. NULL as edge_add. */
 edge_action *edge_add_view(edge_actions *actions, edge_action_kind kind, uint64_t number,
                            trib_bytes view);
+/* Whether a TRAIN that may not be carried out yet looks at the base's file, which then must stay.
+ */
+bool edge_base_viewed(const edge_session *session, const edge_actions *actions);
 void edge_persist(edge_actions *actions);
 /* The outbox may forget updates with a verdict once their rounds are closed. */
 void edge_forget_closed(const edge_session *session, edge_actions *actions);

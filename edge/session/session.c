@@ -81,6 +81,16 @@ edge_action *edge_add_view(edge_actions *actions, edge_action_kind kind, uint64_
     return action;
 }
 
+bool edge_base_viewed(const edge_session *session, const edge_actions *actions) {
+    for (size_t i = 0; i < actions->count; i++) {
+        if (actions->items[i].kind == EDGE_ACTION_TRAIN && session->base_file != NULL &&
+            actions->items[i].bytes == session->base_file) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void edge_persist(edge_actions *actions) {
     (void)edge_add(actions, EDGE_ACTION_PERSIST);
 }
@@ -223,10 +233,11 @@ static void on_receipt(edge_session *session, const char *topic, trib_bytes payl
     (void)edge_add(actions, EDGE_ACTION_OUTBOX_SEND); /* the next one, if there is one */
 }
 
-/* What the owner has in its slot need not be held here too; actions of the last event are done. */
-static void let_go(edge_session *session) {
+/* What the owner has in its slot need not be held here too, once actions of before are done. */
+static void let_go(edge_session *session, const edge_actions *actions) {
     if (session->installed_known && !session->round_wanted && !session->release_wanted &&
-        memcmp(session->base_digest, session->installed, TRIB_HASH_BYTES) == 0) {
+        memcmp(session->base_digest, session->installed, TRIB_HASH_BYTES) == 0 &&
+        !edge_base_viewed(session, actions)) {
         trib_free(session->base_file);
         session->base_file = NULL;
     }
@@ -236,7 +247,7 @@ void edge_session_message(edge_session *session, const char *text, trib_bytes pa
                           uint64_t now_ms, edge_actions *ret_actions) {
     trib_topic topic;
     session->now_ms = now_ms;
-    let_go(session);
+    let_go(session, ret_actions);
     if (!trib_ok(trib_topic_parse(text, strlen(text), &topic)) ||
         strcmp(topic.federation, session->identity->federation) != 0 ||
         (topic.gateway[0] != '\0' && strcmp(topic.gateway, session->identity->gateway) != 0)) {
@@ -269,7 +280,7 @@ static bool resend_due(const edge_session *session, uint64_t now_ms) {
 
 void edge_session_tick(edge_session *session, uint64_t now_ms, edge_actions *ret_actions) {
     session->now_ms = now_ms;
-    let_go(session);
+    let_go(session, ret_actions);
     if (session->connected && session->federation_known && !session->state.welcomed &&
         !session->held && now_ms >= session->join_due_ms) {
         edge_session_join(session, ret_actions);

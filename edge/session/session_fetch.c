@@ -133,8 +133,10 @@ bool edge_session_fetch(edge_session *session, const trib_wire_Object *object, b
         drop(fetch);
         return false;
     }
-    trib_free(session->base_file); /* what comes supersedes it */
-    session->base_file = NULL;
+    if (!edge_base_viewed(session, actions)) {
+        trib_free(session->base_file); /* what comes supersedes it */
+        session->base_file = NULL;
+    }
     ask(session, fetch, 0, actions);
     return false;
 }
@@ -159,7 +161,9 @@ void edge_session_supply(edge_session *session, uint8_t *file_take, size_t size,
         !trib_ok(session->crypto->sha256(trib_bytes_of(file_take, size), digest)) ||
         memcmp(digest, session->installed, TRIB_HASH_BYTES) != 0) {
         trib_free(file_take);
-        session->installed_known = false;
+        session->installed_known = false; /* whatever is there, it is not what was installed */
+        session->installed_release = 0;
+        session->release_wanted = session->release.release != 0;
     } else {
         trib_free(session->base_file);
         session->base_file = file_take;

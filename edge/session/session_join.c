@@ -152,13 +152,14 @@ void edge_session_on_welcome(edge_session *session, const char *topic, trib_byte
     state->welcome_next = session->welcome.next;
     state->epoch = welcome.epochs[0].epoch;
     TRIB_WIRE_SET_BYTES(state->epoch_key, welcome.epochs[0].key.bytes, TRIB_AEAD_KEY_BYTES);
-    trib_wipe(&welcome, sizeof welcome);
     trib_free(session->join);
     session->join = NULL;
     edge_persist(actions);
     if (first) {
+        session->pending.sent_ms = 0; /* what went up in the session before may be lost with it */
         edge_say(actions, false, "welcomed; the cloud's clock says %llu ms",
                  (unsigned long long)welcome.time_ms);
     }
+    trib_wipe(&welcome, sizeof welcome);
     edge_session_resume(session, actions);
 }

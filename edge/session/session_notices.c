@@ -140,7 +140,7 @@ void edge_session_on_release(edge_session *session, trib_bytes payload, edge_act
         (void)malformed(session, "release", actions);
         return;
     }
-    if (notice.release < session->state.release) {
+    if (notice.release < session->state.release || notice.release < session->release.release) {
         (void)stale(session, "release", actions);
         return;
     }
@@ -192,6 +192,8 @@ static void resume_round(edge_session *session, edge_actions *actions) {
     }
 }
 
+/* The state names the newest release that was handed out, so that none before it is believed again;
+ * whether it is installed is what the owner's slot says. */
 static void resume_release(edge_session *session, edge_actions *actions) {
     trib_bytes file;
     if (edge_session_fetch(session, &session->release.model, false, &file, actions)) {
