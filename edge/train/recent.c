@@ -34,8 +34,9 @@ trib_status edge_recent_normalise(edge_recent *recent, const trib_model *model) 
     return TRIB_SUCCESS;
 }
 
-void edge_recent_forget(edge_recent *recent) {
+void edge_recent_let_go(edge_recent *recent) {
     edge_example_stream_deinit(&recent->stream);
     trib_free(recent->normalisation);
-    *recent = (edge_recent){.held = false};
+    recent->normalisation = NULL;
+    recent->held = false;
 }

@@ -1,7 +1,8 @@
 /* The examples that were made last, for the next job over the very same rows: a recording that was
  * replayed gives every round the same ones, and making them costs more than training a small model.
  *
- * One range at most is held, and it is let go before another is read, so memory peaks no higher.
+ * Rows of a live stream are others each time: examples are held on to once the same rows have been
+ * asked for twice in a row. One range at most is held, and it is let go before another is read.
  * What is handed out is what a fresh reading would have given, bit for bit.
  *
  * threads  one
@@ -15,6 +16,7 @@
 typedef struct edge_recent {
     edge_example_stream stream; /* owned */
     bool held;
+    bool asked_again;               /* for the same range as the time before */
     uint64_t first_row, last_row;   /* as a job asks for them */
     uint64_t read_first, read_last; /* as they were there */
     float *normalisation; /* owned, [2 * columns]: the mean and deviation the examples were
@@ -28,6 +30,7 @@ bool edge_recent_holds(const edge_recent *recent, uint64_t first_row, uint64_t l
 /* Normalises them with the model's mean and deviation, unless they are already.
  * errors   TRIB_E_IO for memory; they are raw then */
 TRIB_MUST_CHECK trib_status edge_recent_normalise(edge_recent *recent, const trib_model *model);
-void edge_recent_forget(edge_recent *recent);
+/* Lets go of the examples, and goes on to know which range they were of. */
+void edge_recent_let_go(edge_recent *recent);
 
 #endif

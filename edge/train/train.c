@@ -114,8 +114,6 @@ static trib_status read_examples(edge_train *train, const edge_train_job *job) {
             (unsigned long long)stream->unlabelled);
     }
     recent->held = true;
-    recent->first_row = job->first_row;
-    recent->last_row = job->last_row;
     recent->read_first = done.first_row;
     recent->read_last = done.last_row;
     return TRIB_SUCCESS;
@@ -127,9 +125,12 @@ static trib_status have_examples(edge_train *train, const edge_train_job *job,
     edge_recent *recent = &train->recent;
     if (job->last_row == UINT64_MAX ||
         !edge_recent_holds(recent, job->first_row, job->last_row, job->base)) {
-        edge_recent_forget(recent);
+        edge_recent_let_go(recent);
         TRIB_TRY(read_examples(train, job));
     }
+    recent->asked_again = recent->first_row == job->first_row && recent->last_row == job->last_row;
+    recent->first_row = job->first_row;
+    recent->last_row = job->last_row;
     result->first_row = recent->read_first;
     result->last_row = recent->read_last;
     result->unlabelled = (uint32_t)recent->stream.unlabelled;
@@ -220,9 +221,15 @@ static trib_status work(edge_train *train, const edge_train_job *job, edge_train
     if (job->kind == EDGE_TRAIN_DETECTOR && !needs_detector(train)) {
         return TRIB_SUCCESS;
     }
-    TRIB_TRY(have_examples(train, job, result));
-    return job->kind == EDGE_TRAIN_DETECTOR ? detect(train, job, result)
-                                            : contribute(train, job, result);
+    trib_status status = have_examples(train, job, result);
+    if (trib_ok(status)) {
+        status = job->kind == EDGE_TRAIN_DETECTOR ? detect(train, job, result)
+                                                  : contribute(train, job, result);
+    }
+    if (!trib_ok(status) || !train->recent.asked_again) {
+        edge_recent_let_go(&train->recent);
+    }
+    return status;
 }
 
 static trib_status run_job(edge_train *train, const waiting_job *waiting,
@@ -282,7 +289,7 @@ static void destroy(edge_train *train) {
     if (train != NULL) {
         trib_queue_destroy(train->jobs);
         trib_contributor_destroy(train->contributor);
-        edge_recent_forget(&train->recent);
+        edge_recent_let_go(&train->recent);
         trib_free(train->store_folder);
         trib_free(train);
     }
