@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A broker that reads every byte learns nothing of a model or an update; one that alters, repeats,
-reorders, crosses, forges or truncates is noticed, and changes nothing."""
+reorders, crosses, forges, truncates or drops is noticed, and changes nothing."""
 import pathlib
 import random
 import shutil
@@ -23,11 +23,18 @@ class Eve:
     def __init__(self, fleet):
         self.fleet = fleet
         fleet.enrol("eve")
-        acl = fleet.folder / "acl"
-        acl.write_text("user eve\ntopic readwrite #\n\n" + (SOURCE / "deploy/broker/acl").read_text())
+        self.acl = fleet.folder / "acl"
+        self.allow()
         config = fleet.broker_config
-        fleet.broker_config = lambda: self.with_acl(config(), acl)
+        fleet.broker_config = lambda: self.with_acl(config(), self.acl)
         self.taken = fleet.folder / "taken"
+
+    def allow(self, but=""):
+        """What the broker lets through; what it does not, it drops without a word to anybody."""
+        self.acl.write_text("user eve\ntopic readwrite #\n\n" + but +
+                            (SOURCE / "deploy/broker/acl").read_text())
+        if "broker" in self.fleet.processes:
+            self.fleet.processes["broker"].send_signal(signal.SIGHUP)
 
     @staticmethod
     def with_acl(path, acl):
@@ -180,7 +187,15 @@ with Fleet("hostile") as fleet:
     print(f"{len(frames)} frames of before a restart refused after it")
 
     # And the rounds go on to the very model that the simulation makes.
+    # While she drops the victim's receipts: its update counts once, however often it comes again.
+    eve.allow(f"user {victim}\ntopic deny tributary/v1/{NAME}/{victim}/down/receipt\n\n")
     fleet.start_edge(victim, NAME, f"{{kind: replay, path: {recordings[0]}, speed: max}}")
+    wait_for("an update that comes again, since nobody receipts it",
+             lambda: counts(fleet)["duplicates"] > 0, 40)
+    gateway = fleet.api("GET", f"/v1/federations/{NAME}/gateways/{victim}")
+    assert gateway["accepted"] <= 1 and gateway["duplicates"] > 0, gateway
+    print(f"a dropped receipt: {gateway['duplicates']} duplicates, counted at most once")
+    eve.allow()
     wait_for("the last round", lambda: fleet.federation(NAME)["stage"] == "done", 60)
     digest, _ = machines.simulate(fleet.folder / "data", fleet.folder / "full.yaml",
                                   fleet.folder / "simulated")
