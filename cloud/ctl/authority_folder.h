@@ -58,6 +58,11 @@ TRIB_MUST_CHECK trib_status ctl_authority_enrol(ctl_authority *authority, const 
 TRIB_MUST_CHECK trib_status ctl_authority_revoke(ctl_authority *authority, const char *who,
                                                  uint32_t list_days, size_t *ret_count);
 
+/* Whether the authority's folder that a CA's file lies in lists this certificate as revoked. False
+ * where there is no such list: a CA's file alone does not know. */
+TRIB_MUST_CHECK trib_status ctl_revoked_beside(const char *ca_path, const char *serial,
+                                               bool *ret_revoked);
+
 /* On a gateway: NAME.key and NAME.csr in a folder. */
 TRIB_MUST_CHECK trib_status ctl_request_make(const char *folder, const char *name,
                                              ctl_issued *ret_issued);

@@ -13,10 +13,10 @@
 
 enum { LIST_CEILING = 32 << 20, LIST_PEM_CEILING = 16 << 20 };
 
-static trib_status list_load(const ctl_authority *authority, json_t **ret_list) {
+static trib_status list_load(const char *folder, json_t **ret_list) {
     char path[CTL_PATH_SIZE];
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = LIST_CEILING};
-    TRIB_TRY(ctl_path_join(authority->folder, "revoked", ".json", path, sizeof path));
+    TRIB_TRY(ctl_path_join(folder, "revoked", ".json", path, sizeof path));
     trib_status status = trib_file_read(path, &text);
     if (status.code == TRIB_E_NOT_FOUND) {
         *ret_list = json_pack("{s:I, s:[]}", "number", (json_int_t)0, "revoked");
@@ -152,7 +152,7 @@ trib_status ctl_authority_revoke(ctl_authority *authority, const char *who, uint
                                  size_t *ret_count) {
     TRIB_SCOPED(ctl_json_release) json_t *list = NULL;
     size_t count = 1;
-    TRIB_TRY(list_load(authority, &list));
+    TRIB_TRY(list_load(authority->folder, &list));
     if (strchr(who, '/') != NULL || strchr(who, '.') != NULL) { /* a name has neither */
         TRIB_TRY(list_add(list, who, authority->now_s));
     } else {
@@ -165,6 +165,23 @@ trib_status ctl_authority_revoke(ctl_authority *authority, const char *who, uint
 
 trib_status ctl_authority_first_list(ctl_authority *authority) {
     TRIB_SCOPED(ctl_json_release) json_t *list = NULL;
-    TRIB_TRY(list_load(authority, &list));
+    TRIB_TRY(list_load(authority->folder, &list));
     return list_save(authority, list, CTL_LIST_DAYS);
+}
+
+trib_status ctl_revoked_beside(const char *ca_path, const char *serial, bool *ret_revoked) {
+    char folder[CTL_PATH_SIZE] = ".";
+    const char *slash = strrchr(ca_path, '/');
+    size_t size = slash != NULL ? (size_t)(slash - ca_path) + 1 : 0;
+    if (size >= sizeof folder) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "the path %s is too long", ca_path);
+    }
+    if (size > 0) {
+        memcpy(folder, ca_path, size);
+        folder[size] = '\0';
+    }
+    TRIB_SCOPED(ctl_json_release) json_t *list = NULL;
+    TRIB_TRY(list_load(folder, &list));
+    *ret_revoked = list_has(json_object_get(list, "revoked"), serial);
+    return TRIB_SUCCESS;
 }

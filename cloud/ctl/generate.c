@@ -187,6 +187,6 @@ const ctl_command ctl_generate = {
         "  tributary generate --out machines --held-out 4\n"
         "  tributary simulate rotating-machine.yaml --data machines --test machines-test \\\n"
         "      --baseline pooled,local\n"
-        "  tributary generate --live machine-1 | tributary-edge gateway.yaml\n",
+        "  tributary generate --live machine-1 | tributary-edge --config gateway.yaml\n",
     .run = run,
 };

@@ -110,12 +110,8 @@ trib_status ctl_held_out_measure(ctl_held_out *held_out, trib_bytes file,
     }
     const trib_scoring scoring = {
         .federation = &read->meaning, .contributor = read->contributor, .model = model};
-    trib_tally sum = {0};
-    for (size_t i = 0; i < read->data.count; i++) {
-        trib_tally tally = {0};
-        TRIB_TRY(trib_score_client(&scoring, &read->data.clients[i], &tally));
-        trib_tally_add(&sum, &tally);
-    }
+    trib_tally sum;
+    TRIB_TRY(trib_score_dataset(&scoring, &read->data, NULL, &sum));
     trib_headline headline = trib_tally_headline(&read->meaning, &sum);
     *ret_score = (ctl_held_out_score){headline.name, headline.value, sum.examples};
     return TRIB_SUCCESS;

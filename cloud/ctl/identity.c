@@ -186,6 +186,12 @@ static trib_status run_show(const identity_options *o, ctl_authority *unused) {
         TRIB_TRY(trib_context(trib_identity_verify(trib_buffer_view(&pem), trib_buffer_view(&ca),
                                                    o->now_s, &identity),
                               "%s", o->words[1]));
+        bool revoked = false;
+        TRIB_TRY(ctl_revoked_beside(o->ca, identity.serial, &revoked));
+        if (revoked) {
+            return TRIB_FAIL(TRIB_E_DENIED, "%s: the authority has revoked it (serial %s)",
+                             o->words[1], identity.serial);
+        }
     }
     char fingerprint[2 * TRIB_HASH_BYTES + 1];
     trib_hex(trib_bytes_of(identity.fingerprint, TRIB_HASH_BYTES), fingerprint);
@@ -276,7 +282,8 @@ static const ctl_command identity_command = {
         "  request   on a gateway: a key that stays there, and a request to take away\n"
         "  enrol     a certificate for a request; the name must be the request's own\n"
         "  revoke    refuse a certificate, or all of a name's, from now on: writes crl.pem\n"
-        "  show      what a certificate says; with --ca, whether it is believed\n\n"
+        "  show      what a certificate says; with --ca, whether it is believed (and not revoked,\n"
+        "            where the CA's file lies in its authority's folder)\n\n"
         "  --days N  how long a certificate (365), or the list of the revoked (3650), holds\n"
         "  --json    the answer as JSON\n\n"
         "Examples:\n"

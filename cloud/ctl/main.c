@@ -98,9 +98,14 @@ static void print_usage(FILE *to) {
     for (size_t i = 0; i < COMMANDS; i++) {
         (void)fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     }
-    (void)fputs("\nSee 'tributary COMMAND --help' for options and examples.\n"
-                "Exit codes: 0 it worked, 1 it failed, 2 it was called wrongly.\n",
-                to);
+    (void)fputs(
+        "\nSee 'tributary COMMAND --help' for options and examples.\n"
+        "Exit codes: 0 it worked, 1 it failed, 2 it was called wrongly, 130 Ctrl-C ended it.\n"
+        "\nExamples:\n"
+        "  tributary generate --out machines --held-out 4\n"
+        "  tributary simulate rotating-machine.yaml --data machines --test machines-test\n"
+        "  tributary --version\n",
+        to);
 }
 
 int main(int argc, char **argv) {
@@ -110,12 +115,20 @@ int main(int argc, char **argv) {
         print_usage(stderr);
         return CTL_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         print_usage(stdout);
+        return CTL_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)puts("tributary " TRIB_VERSION);
         return CTL_DONE;
     }
     for (size_t i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i]->name) == 0) {
+            char words[32]; /* what getopt_long begins its complaints with */
+            (void)snprintf(words, sizeof words, "tributary %s", commands[i]->name);
+            argv[1] = words;
             return commands[i]->plain != NULL ? commands[i]->plain(argc - 1, argv + 1)
                                               : commands[i]->run(commands[i], argc - 1, argv + 1);
         }

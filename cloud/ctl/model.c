@@ -151,10 +151,15 @@ static int run(const ctl_command *command, int count, char **words) {
         {.name = "release", .plain = ctl_model_release_command},
     };
     if (count >= 2 && strcmp(words[1], "show") == 0) {
+        char name[] = "tributary model show"; /* what getopt_long begins its complaints with */
+        words[1] = name;
         return show(command, count - 1, words + 1);
     }
     for (size_t i = 0; count >= 2 && i < sizeof remote / sizeof remote[0]; i++) {
         if (strcmp(words[1], remote[i].name) == 0) {
+            char name[32]; /* what getopt_long begins its complaints with */
+            (void)snprintf(name, sizeof name, "tributary model %s", remote[i].name);
+            words[1] = name;
             return remote[i].plain(count - 1, words + 1);
         }
     }
@@ -167,14 +172,16 @@ static int run(const ctl_command *command, int count, char **words) {
 const ctl_command ctl_model = {
     .name = "model",
     .summary = "show a model file; list, export and release those of a cloud",
-    .help =
-        "Usage: tributary model show [--json] FILE\n"
-        "       tributary model list|export|release ...\n\n"
-        "show checks a model file and prints its metadata, tensors and meaning; no cloud is\n"
-        "asked. The others ask a running cloud; call them without anything more for their use.\n\n"
-        "  --json   as JSON\n\n"
-        "Examples:\n"
-        "  tributary model show plant.safetensors\n"
-        "  tributary model show --json plant.safetensors | jq .meaning.model\n",
+    .help = "Usage: tributary model show [--json] FILE\n"
+            "       tributary model list|export|release ...\n\n"
+            "show checks a model file and prints its metadata, tensors and meaning; no cloud is\n"
+            "asked. The others ask a running cloud; each has a --help of its own.\n\n"
+            "  --json   as JSON\n\n"
+            "Examples:\n"
+            "  tributary model list plant\n"
+            "  tributary model export plant --out plant.safetensors\n"
+            "  tributary model release plant 5a37f0755f12\n"
+            "  tributary model show plant.safetensors\n"
+            "  tributary model show --json plant.safetensors | jq .meaning.model\n",
     .run = run,
 };

@@ -104,16 +104,15 @@ static trib_status list_run(const model_options *o) {
         ctl_json_print(json_incref(answer));
         return TRIB_SUCCESS;
     }
-    (void)printf("%6s  %-12s  %-12s  %10s  %9s  %7s  %s\n", "round", "model", "served", "bytes",
-                 "loss", "updates", "released");
+    (void)printf("%6s  %-12s  %-12s  %9s  %7s  %s\n", "round", "model", "served", "loss", "updates",
+                 "released");
     size_t index;
     json_t *row;
     json_array_foreach(json_object_get(answer, "models"), index, row) {
-        (void)printf("%6lld  %-12.12s  %-12.12s  %10lld  %9.5f  %7lld  %s\n",
+        (void)printf("%6lld  %-12.12s  %-12.12s  %9.5f  %7lld  %s\n",
                      ctl_json_integer(row, "round"), ctl_json_text(row, "digest", ""),
-                     ctl_remote_model_served(row, "digest"), ctl_json_integer(row, "bytes"),
-                     ctl_json_number(row, "loss"), ctl_json_integer(row, "updates"),
-                     ctl_json_flag(row, "released") ? "yes" : "");
+                     ctl_remote_model_served(row, "digest"), ctl_json_number(row, "loss"),
+                     ctl_json_integer(row, "updates"), ctl_json_flag(row, "released") ? "yes" : "");
     }
     return TRIB_SUCCESS;
 }
@@ -246,7 +245,10 @@ static int run(const ctl_command *command, int argc, char **argv) {
 static const ctl_command model_list_command = {
     .name = "model list",
     .summary = "models of a federation, the newest first",
-    .help = "Usage: tributary model list [OPTION...] FEDERATION\n\n" CTL_CONNECTION_HELP,
+    .help =
+        "Usage: tributary model list [OPTION...] FEDERATION\n\n" CTL_CONNECTION_HELP "\nExamples:\n"
+        "  tributary model list plant\n"
+        "  tributary model list --json plant | jq -r '.models[0].digest'\n",
     .run = run,
 };
 

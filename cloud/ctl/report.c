@@ -4,22 +4,43 @@
 #include <stdio.h>
 #include <string.h>
 
+static size_t anomaly_metrics(const trib_federation *federation, const trib_tally *tally,
+                              ctl_metric *ret_metrics) {
+    size_t count = 0;
+    if (trib_judges_anomalies(federation)) {
+        ret_metrics[0] = (ctl_metric){"f1", "f1", trib_tally_f1(tally), false};
+        ret_metrics[1] = (ctl_metric){"false_alarm_rate", "false al.",
+                                      trib_tally_false_alarm_rate(tally), false};
+        ret_metrics[2] = (ctl_metric){"miss_rate", "missed", trib_tally_miss_rate(tally), false};
+        return 3;
+    }
+    if (federation->task == TRIB_TASK_RECONSTRUCT) {
+        ret_metrics[count++] = (ctl_metric){"rmse", "rmse", trib_tally_rmse(tally), false};
+        ret_metrics[count++] = (ctl_metric){"mae", "mae", trib_tally_mae(tally), false};
+    }
+    if (federation->task == TRIB_TASK_HOTELLING_T2 || federation->source.split != TRIB_SPLIT_NONE) {
+        ret_metrics[count++] =
+            (ctl_metric){"alarm_rate", "alarms", trib_tally_alarm_rate(tally), false};
+    }
+    return count;
+}
+
 size_t ctl_metrics(const trib_federation *federation, const trib_tally *tally,
                    ctl_metric ret_metrics[CTL_METRICS]) {
-    if (federation->task == TRIB_TASK_CLASSIFY) {
-        ret_metrics[0] = (ctl_metric){"accuracy", trib_tally_accuracy(tally)};
-        ret_metrics[1] = (ctl_metric){"loss", trib_tally_loss(tally)};
+    switch (federation->task) {
+    case TRIB_TASK_CLASSIFY:
+        ret_metrics[0] = (ctl_metric){"accuracy", "accuracy", trib_tally_accuracy(tally), false};
+        ret_metrics[1] = (ctl_metric){"loss", "test loss", trib_tally_loss(tally), true};
         return 2;
-    }
-    if (federation->task == TRIB_TASK_REGRESS || federation->source.anomaly_column[0] == '\0') {
-        ret_metrics[0] = (ctl_metric){"rmse", trib_tally_rmse(tally)};
-        ret_metrics[1] = (ctl_metric){"mae", trib_tally_mae(tally)};
+    case TRIB_TASK_REGRESS:
+        ret_metrics[0] = (ctl_metric){"rmse", "rmse", trib_tally_rmse(tally), false};
+        ret_metrics[1] = (ctl_metric){"mae", "mae", trib_tally_mae(tally), false};
         return 2;
+    case TRIB_TASK_RECONSTRUCT:
+    case TRIB_TASK_HOTELLING_T2:
+        break;
     }
-    ret_metrics[0] = (ctl_metric){"f1", trib_tally_f1(tally)};
-    ret_metrics[1] = (ctl_metric){"false_alarm_rate", trib_tally_false_alarm_rate(tally)};
-    ret_metrics[2] = (ctl_metric){"miss_rate", trib_tally_miss_rate(tally)};
-    return 3;
+    return anomaly_metrics(federation, tally, ret_metrics);
 }
 
 json_t *ctl_tally_json(const trib_federation *federation, const trib_tally *tally) {
@@ -46,21 +67,6 @@ json_t *ctl_confusion_json(const trib_federation *federation, const uint32_t *co
     return rows;
 }
 
-void ctl_print_confusion(const trib_federation *federation, const uint32_t *confusion) {
-    uint32_t classes = federation->source.class_count;
-    (void)printf("\nconfusion, a row for each label, a column for each prediction\n%-16s", "");
-    for (uint32_t j = 0; j < classes; j++) {
-        (void)printf(" %8.8s", federation->source.classes[j]);
-    }
-    for (uint32_t i = 0; i < classes; i++) {
-        (void)printf("\n%-16.16s", federation->source.classes[i]);
-        for (uint32_t j = 0; j < classes; j++) {
-            (void)printf(" %8" PRIu32, confusion[i * classes + j]);
-        }
-    }
-    (void)printf("\n");
-}
-
 trib_status ctl_print_json(json_t *value) {
     if (value == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a report");
@@ -71,112 +77,11 @@ trib_status ctl_print_json(json_t *value) {
     return written == 0 ? TRIB_SUCCESS : TRIB_FAIL(TRIB_E_IO, "standard output cannot be written");
 }
 
-static double headline(const trib_federation *federation, const trib_tally *tally) {
-    return trib_tally_headline(federation, tally).value;
-}
-
-/* Whether a model of one's own is at least as good as the federated one. */
-static bool no_worse(const trib_federation *federation, const trib_tally *own,
-                     const trib_tally *federated) {
-    bool higher = trib_tally_headline(federation, own).higher_is_better;
-    double mine = headline(federation, own), theirs = headline(federation, federated);
-    return higher ? mine >= theirs : mine <= theirs;
-}
-
-/* What a client's own model is to be compared with: the federated model on the same tests. NULL
- * where there is no such thing. */
-static const trib_tally *rival_of(const trib_federation *federation,
-                                  const trib_simulation_result *result,
-                                  const trib_simulation_client *client) {
-    if (!client->trained || client->local.examples == 0) {
-        return NULL;
-    }
-    if (federation->source.split == TRIB_SPLIT_NONE) {
-        return &result->federated;
-    }
-    return client->tested ? &client->federated : NULL;
-}
-
-static void print_verdict(const trib_federation *federation, const trib_simulation_result *result) {
-    const char *name = trib_tally_headline(federation, &result->local).name;
-    bool pays = !no_worse(federation, &result->local, &result->federated);
-    (void)printf("\n%s: %s %.4f federated, %.4f for clients alone.\n",
-                 pays ? "Federation pays here" : "Federation does not pay here", name,
-                 headline(federation, &result->federated), headline(federation, &result->local));
-    size_t better = 0;
-    for (size_t i = 0; i < result->client_count; i++) {
-        const trib_simulation_client *client = &result->clients[i];
-        const trib_tally *rival = rival_of(federation, result, client);
-        if (rival != NULL && no_worse(federation, &client->local, rival)) {
-            (void)printf("%s  %s (%.4f alone, %.4f federated)\n",
-                         better++ == 0 ? "No worse off alone:\n" : "", client->name,
-                         headline(federation, &client->local), headline(federation, rival));
-        }
-    }
-}
-
-static void print_models(const trib_federation *federation, const trib_simulation_result *result,
-                         ctl_baselines baselines) {
-    ctl_metric federated[CTL_METRICS], pooled[CTL_METRICS], local[CTL_METRICS];
-    size_t count = ctl_metrics(federation, &result->federated, federated);
-    (void)ctl_metrics(federation, &result->pooled, pooled);
-    (void)ctl_metrics(federation, &result->local, local);
-    (void)printf("\n%-18s %10s%s%s\n", "on test data", "federated",
-                 baselines.pooled ? "     pooled" : "", baselines.local ? "      local" : "");
-    for (size_t i = 0; i < count; i++) {
-        (void)printf("%-18s %10.4f", federated[i].name, federated[i].value);
-        if (baselines.pooled) {
-            (void)printf(" %10.4f", pooled[i].value);
-        }
-        if (baselines.local) {
-            (void)printf(" %10.4f", local[i].value);
-        }
-        (void)printf("\n");
-    }
-}
-
-static void print_clients(const trib_federation *federation, const trib_simulation_result *result,
-                          ctl_baselines baselines) {
-    const char *name = trib_tally_headline(federation, &result->federated).name;
-    (void)printf("\n%-24s %9s %9s %10s%s\n", "client", "examples", "tests", name,
-                 baselines.local ? "      alone" : "");
-    for (size_t i = 0; i < result->client_count; i++) {
-        const trib_simulation_client *client = &result->clients[i];
-        (void)printf("%-24.24s %9zu %9" PRIu64, client->name, client->examples,
-                     client->federated.examples);
-        if (client->tested) {
-            (void)printf(" %10.4f", headline(federation, &client->federated));
-        } else {
-            (void)printf(" %10s", "");
-        }
-        if (baselines.local && client->trained && client->local.examples > 0) {
-            (void)printf(" %10.4f", headline(federation, &client->local));
-        }
-        (void)printf("\n");
-    }
-}
-
-void ctl_print_result(const trib_federation *federation, const trib_simulation_result *result,
-                      ctl_baselines baselines) {
-    print_clients(federation, result, baselines);
-    if (result->federated.examples == 0) {
-        (void)printf("\nNothing was tested: give --holdout or --test, or set source.split.\n");
-        return;
-    }
-    print_models(federation, result, baselines);
-    if (federation->source.anomaly_column[0] != '\0' && result->federated.judged > 0) {
-        trib_tally always = {.judged = result->federated.judged};
-        always.alarms_true = result->federated.alarms_true + result->federated.missed;
-        always.alarms_false = always.judged - always.alarms_true;
-        (void)printf("An alarm on every example would have an f1 of %.4f.\n",
-                     trib_tally_f1(&always));
-    }
-    if (result->confusion != NULL) {
-        ctl_print_confusion(federation, result->confusion);
-    }
-    if (baselines.local) {
-        print_verdict(federation, result);
-    }
+bool ctl_no_worse(const trib_federation *federation, const trib_tally *own,
+                  const trib_tally *federated) {
+    trib_headline mine = trib_tally_headline(federation, own);
+    double theirs = trib_tally_headline(federation, federated).value;
+    return mine.higher_is_better ? mine.value >= theirs : mine.value <= theirs;
 }
 
 static json_t *rounds_json(const trib_federation *federation,
@@ -196,6 +101,16 @@ static json_t *rounds_json(const trib_federation *federation,
     return list;
 }
 
+/* A model's scores, and its confusion matrix where there is one. */
+static void put_scores(json_t *map, const char *key, const trib_federation *federation,
+                       const trib_tally *tally, const uint32_t *confusion) {
+    json_t *scores = ctl_tally_json(federation, tally);
+    if (confusion != NULL) {
+        json_object_set_new(scores, "confusion", ctl_confusion_json(federation, confusion));
+    }
+    json_object_set_new(map, key, scores);
+}
+
 static json_t *clients_json(const trib_federation *federation,
                             const trib_simulation_result *result) {
     json_t *list = json_array();
@@ -204,10 +119,16 @@ static json_t *clients_json(const trib_federation *federation,
         json_t *map = json_pack("{s:s, s:b, s:I}", "name", client->name, "trained",
                                 client->trained ? 1 : 0, "examples", (json_int_t)client->examples);
         if (client->tested) {
-            json_object_set_new(map, "federated", ctl_tally_json(federation, &client->federated));
+            put_scores(map, "federated", federation, &client->federated, client->confusion);
+        }
+        if (client->pooled.examples > 0) {
+            put_scores(map, "pooled", federation, &client->pooled, NULL);
         }
         if (client->local.examples > 0) {
-            json_object_set_new(map, "local", ctl_tally_json(federation, &client->local));
+            put_scores(map, "local", federation, &client->local, NULL);
+        }
+        if (client->local_failed) {
+            json_object_set_new(map, "local_diverged", json_true());
         }
         json_array_append_new(list, map);
     }
@@ -220,20 +141,25 @@ json_t *ctl_result_json(const trib_federation *federation, const trib_simulation
     json_object_set_new(map, "federation", json_string(federation->name));
     json_object_set_new(map, "rounds", rounds_json(federation, result));
     json_object_set_new(map, "clients", clients_json(federation, result));
+    trib_headline headline = trib_tally_headline(federation, &result->federated);
+    json_object_set_new(map, "metric", json_string(headline.name));
     if (result->federated.examples > 0) {
-        json_object_set_new(map, "federated", ctl_tally_json(federation, &result->federated));
+        put_scores(map, "federated", federation, &result->federated, result->confusion);
     }
     if (baselines.pooled) {
-        json_object_set_new(map, "pooled", ctl_tally_json(federation, &result->pooled));
+        put_scores(map, "pooled", federation, &result->pooled, result->pooled_confusion);
     }
     if (baselines.local) {
-        json_object_set_new(map, "local", ctl_tally_json(federation, &result->local));
+        put_scores(map, "local", federation, &result->local, result->local_confusion);
+    }
+    if (result->constant.examples > 0) {
+        put_scores(map, "constant", federation, &result->constant, NULL);
+        json_object_del(json_object_get(map, "constant"), "loss"); /* an answer, no probability */
+    }
+    if (baselines.local && headline.comparable && result->federated.examples > 0) {
         json_object_set_new(
             map, "federation_pays",
-            json_boolean(!no_worse(federation, &result->local, &result->federated)));
-    }
-    if (result->confusion != NULL) {
-        json_object_set_new(map, "confusion", ctl_confusion_json(federation, result->confusion));
+            json_boolean(!ctl_no_worse(federation, &result->local, &result->federated)));
     }
     return map;
 }

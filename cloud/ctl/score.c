@@ -6,7 +6,6 @@
 #include "cloud/ctl/command.h"
 #include "cloud/ctl/report.h"
 #include "common/base/file.h"
-#include "common/simulate/dataset.h"
 #include "common/simulate/scoring.h"
 
 enum { MODEL_CEILING = 256 * 1024 * 1024 };
@@ -59,55 +58,46 @@ static trib_status load_model(const score_request *request, trib_model **ret_mod
     return TRIB_SUCCESS;
 }
 
-static trib_status score_all(const trib_scoring *scoring, const trib_dataset *data, json_t *list,
-                             trib_tally *ret_sum) {
-    trib_tally sum = {0};
+static void print_text(const trib_federation *federation, const trib_dataset *data,
+                       const trib_tally *tallies, const trib_tally *sum,
+                       const uint32_t *confusion) {
+    const ctl_contest all = {.federated = sum};
+    char leading[128];
+    int width = 12;
     for (size_t i = 0; i < data->count; i++) {
-        trib_tally tally;
-        TRIB_TRY(trib_score_client(scoring, &data->clients[i], &tally));
-        trib_tally_add(&sum, &tally);
-        json_t *map = ctl_tally_json(scoring->federation, &tally);
+        int size = (int)strlen(data->clients[i].name);
+        width = size > width ? size : width;
+    }
+    (void)snprintf(leading, sizeof leading, "%-*s %9s", width, "client", "examples");
+    ctl_print_groups(federation, (int)strlen(leading), leading, &all);
+    for (size_t i = 0; i < data->count; i++) {
+        const ctl_contest one = {.federated = &tallies[i]};
+        (void)printf("\n%-*s %9" PRIu64, width, data->clients[i].name, tallies[i].examples);
+        ctl_print_cells(federation, &one);
+    }
+    (void)printf("\n%-*s %9" PRIu64, width, "all", sum->examples);
+    ctl_print_cells(federation, &all);
+    (void)printf("\n");
+    if (confusion != NULL) {
+        ctl_print_confusion(federation, "", confusion);
+    }
+}
+
+static trib_status print_json(const trib_federation *federation, const trib_dataset *data,
+                              const trib_tally *tallies, const trib_tally *sum,
+                              const uint32_t *confusion) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < data->count; i++) {
+        json_t *map = ctl_tally_json(federation, &tallies[i]);
         json_object_set_new(map, "client", json_string(data->clients[i].name));
         json_array_append_new(list, map);
     }
-    *ret_sum = sum;
-    return TRIB_SUCCESS;
-}
-
-static void print_line(const trib_federation *federation, const char *name,
-                       const trib_tally *tally) {
-    ctl_metric metrics[CTL_METRICS];
-    size_t count = ctl_metrics(federation, tally, metrics);
-    (void)printf("%-24.24s %9" PRIu64, name, tally->examples);
-    for (size_t i = 0; i < count; i++) {
-        (void)printf(" %16.4f", metrics[i].value);
-    }
-    (void)printf("\n");
-}
-
-static void print_text(const trib_federation *federation, const json_t *list, const trib_tally *sum,
-                       const uint32_t *confusion) {
-    ctl_metric metrics[CTL_METRICS];
-    size_t count = ctl_metrics(federation, sum, metrics), index;
-    const json_t *client;
-    (void)printf("%-24s %9s", "client", "examples");
-    for (size_t i = 0; i < count; i++) {
-        (void)printf(" %16s", metrics[i].name);
-    }
-    (void)printf("\n");
-    json_array_foreach(list, index, client) {
-        (void)printf("%-24.24s %9" JSON_INTEGER_FORMAT,
-                     json_string_value(json_object_get(client, "client")),
-                     json_integer_value(json_object_get(client, "examples")));
-        for (size_t i = 0; i < count; i++) {
-            (void)printf(" %16.4f", json_number_value(json_object_get(client, metrics[i].name)));
-        }
-        (void)printf("\n");
-    }
-    print_line(federation, "all", sum);
+    json_t *report = json_pack("{s:s, s:o, s:o}", "federation", federation->name, "clients", list,
+                               "all", ctl_tally_json(federation, sum));
     if (confusion != NULL) {
-        ctl_print_confusion(federation, confusion);
+        json_object_set_new(report, "confusion", ctl_confusion_json(federation, confusion));
     }
+    return ctl_print_json(report);
 }
 
 static trib_status score(const score_request *request) {
@@ -120,26 +110,23 @@ static trib_status score(const score_request *request) {
     trib_kernels kernels = trib_kernels_choose(said, sizeof said);
     TRIB_TRY(trib_contributor_create(meaning, &kernels, &contributor));
     TRIB_TRY(trib_dataset_load(meaning, request->data, false, &data));
+    ctl_print_malformed(&data);
     size_t classes = meaning->task == TRIB_TASK_CLASSIFY ? meaning->source.class_count : 0;
     TRIB_SCOPED(trib_free_scoped)
     uint32_t *confusion = classes > 0 ? trib_allocate(classes * classes, sizeof *confusion) : NULL;
+    TRIB_SCOPED(trib_free_scoped) trib_tally *tallies = trib_allocate(data.count, sizeof *tallies);
+    if (tallies == NULL || (classes > 0 && confusion == NULL)) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory to score %zu clients", data.count);
+    }
     const trib_scoring scoring = {
         .federation = meaning, .contributor = contributor, .model = model, .confusion = confusion};
     trib_tally sum;
-    json_t *list = json_array();
-    trib_status status = score_all(&scoring, &data, list, &sum);
-    if (trib_ok(status) && request->json) {
-        json_t *report = json_pack("{s:s, s:O, s:o}", "federation", meaning->name, "clients", list,
-                                   "all", ctl_tally_json(meaning, &sum));
-        if (confusion != NULL) {
-            json_object_set_new(report, "confusion", ctl_confusion_json(meaning, confusion));
-        }
-        status = ctl_print_json(report);
-    } else if (trib_ok(status)) {
-        print_text(meaning, list, &sum, confusion);
+    TRIB_TRY(trib_score_dataset(&scoring, &data, tallies, &sum));
+    if (request->json) {
+        return print_json(meaning, &data, tallies, &sum, confusion);
     }
-    json_decref(list);
-    return status;
+    print_text(meaning, &data, tallies, &sum, confusion);
+    return TRIB_SUCCESS;
 }
 
 static int run(const ctl_command *command, int count, char **words) {

@@ -24,6 +24,8 @@ expect() { # expect CODE WORDS COMMAND...: the exit code, and words somewhere in
 }
 
 expect 2 "Usage: tributary"
+expect 0 "tributary [0-9]" --version
+expect 0 "130 Ctrl-C" -h
 expect 0 "simulate" --help
 expect 2 "no command 'simulat'" simulat
 for command in check simulate score model generate; do
@@ -35,6 +37,9 @@ expect 1 "nowhere.yaml" check nowhere.yaml
 printf 'federation: x\nsource: {rate_hz: 1, chanels: [a]}\npipeline: {}\nmodel: {}\n' >wrong.yaml
 expect 1 "wrong.yaml:2:22: source.chanels: unknown key; did you mean 'channels'" check wrong.yaml
 expect 0 '"parameters": 836' check --json "$examples/rotating-machine.yaml"
+expect 0 "predictions one each 0.25 s" check "$examples/rotating-machine.yaml"
+expect 1 "list nowhere: No such file" check "$examples/rotating-machine.yaml" --data nowhere
+expect 2 "tributary check: unrecognized option '--dataa'" check --dataa x
 
 expect 2 "out DIR or --live" generate
 expect 0 "" generate --out machines --gateways 4 --held-out 1 --seconds 25 --seed 5
@@ -47,9 +52,18 @@ cmp -s machines/machine-3.csv again/machine-3.csv || fail "the same seed gave an
 
 machine="$examples/rotating-machine.yaml"
 expect 2 "data DIR" simulate "$machine"
-expect 2 "'often' cannot be used there" simulate "$machine" --data machines --baseline often
-expect 1 "rounds: 'none' is not" simulate "$machine" --data machines --rounds none
-expect 1 "none of the 4 clients" simulate "$machine" --data machines --holdout 'press*'
+expect 2 "baseline often: expected pooled, local or" simulate "$machine" --data machines \
+    --baseline often
+expect 2 "rounds none: expected a whole number from 1" simulate "$machine" --data machines \
+    --rounds none
+expect 2 "seed -1: expected a whole number from 0" simulate "$machine" --data machines --seed -1
+expect 2 "goes with none of --model, --test" simulate "$machine" --data machines --holdout each \
+    --test machines-test
+expect 1 "none of the 4 clients is called so; their names go from machine-1 to machine-4" \
+    simulate "$machine" --data machines --holdout 'press*'
+expect 1 "holdout 'press': none of" simulate "$machine" --data machines --holdout machine-1 \
+    --holdout press
+expect 1 "all 4 clients are held out" simulate "$machine" --data machines --holdout '*'
 expect 0 "Nothing was tested" simulate "$machine" --data machines --rounds 2
 expect 0 "Federation" simulate "$machine" --data machines --test machines-test --rounds 10 \
     --baseline pooled,local --model model.safetensors

@@ -74,13 +74,25 @@ static void gateway_table(const json_t *gateways) {
     }
 }
 
+/* A cloud that its broker does not hear looks idle otherwise. */
+static void show_health(const json_t *health) {
+    const char *broker = ctl_json_text(health, "broker", "connected");
+    if (strcmp(broker, "connected") != 0) {
+        (void)printf("the cloud has no connection to its broker (%s): its log says why\n", broker);
+    }
+}
+
 static trib_status show_all(ctl_client *client, bool json) {
     TRIB_SCOPED(ctl_json_release) json_t *answer = NULL;
+    TRIB_SCOPED(ctl_json_release) json_t *health = NULL;
     TRIB_TRY(ctl_client_get(client, &answer, "federations", NULL));
+    TRIB_TRY(ctl_client_get(client, &health, "health", NULL));
     if (json) {
+        (void)json_object_set(answer, "health", health);
         ctl_json_print(json_incref(answer));
         return TRIB_SUCCESS;
     }
+    show_health(health);
     const json_t *federations = json_object_get(answer, "federations");
     if (json_array_size(federations) == 0) {
         (void)printf("no federations yet: tributary apply FILE\n");

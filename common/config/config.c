@@ -324,11 +324,27 @@ trib_status trib_config_only(trib_value map, const char *const *keys) {
     return TRIB_SUCCESS;
 }
 
-static trib_status refuse_scalar(trib_value value, const char *expected) {
+trib_status trib_value_expect(trib_value value, const char *expected) {
     const char *text = trib_value_text(value);
-    return text != NULL ? trib_value_refuse(value, "expected %s, found '%.80s'", expected, text)
-                        : trib_value_refuse(value, "expected %s, found %s", expected,
-                                            trib_value_is_list(value) ? "a list" : "a mapping");
+    if (text != NULL) {
+        return trib_value_refuse(value, "expected %s, found '%.80s'", expected, text);
+    }
+    return trib_value_is_list(value)
+               ? trib_value_refuse(value, "expected %s, found a list of %zu", expected,
+                                   trib_value_count(value))
+               : trib_value_refuse(value, "expected %s, found a mapping", expected);
+}
+
+trib_status trib_config_none(trib_value map, const char *const *keys, const char *beside) {
+    for (; *keys != NULL; keys++) {
+        trib_value value;
+        TRIB_TRY(trib_value_find(map, *keys, &value));
+        if (trib_value_present(value)) {
+            return trib_value_refuse(value, "means nothing with %s: leave it out, or change that",
+                                     beside);
+        }
+    }
+    return TRIB_SUCCESS;
 }
 
 trib_status trib_value_integer(trib_value value, int64_t least, int64_t most, int64_t *ret) {
@@ -341,7 +357,7 @@ trib_status trib_value_integer(trib_value value, int64_t least, int64_t most, in
         char expected[80];
         (void)snprintf(expected, sizeof expected, "a whole number from %lld to %lld",
                        (long long)least, (long long)most);
-        return refuse_scalar(value, expected);
+        return trib_value_expect(value, expected);
     }
     *ret = number;
     return TRIB_SUCCESS;
@@ -354,8 +370,8 @@ trib_status trib_value_number(trib_value value, double least, double most, doubl
     if (text == NULL || end == text || *end != '\0' || !isfinite(number) || number < least ||
         number > most) {
         char expected[80];
-        (void)snprintf(expected, sizeof expected, "a number from %g to %g", least, most);
-        return refuse_scalar(value, expected);
+        (void)snprintf(expected, sizeof expected, "a number from %.7g to %.7g", least, most);
+        return trib_value_expect(value, expected);
     }
     *ret = number;
     return TRIB_SUCCESS;
@@ -368,7 +384,7 @@ trib_status trib_value_flag(trib_value value, bool *ret) {
     } else if (text != NULL && strcmp(text, "false") == 0) {
         *ret = false;
     } else {
-        return refuse_scalar(value, "true or false");
+        return trib_value_expect(value, "true or false");
     }
     return TRIB_SUCCESS;
 }
@@ -376,7 +392,7 @@ trib_status trib_value_flag(trib_value value, bool *ret) {
 trib_status trib_value_copy(trib_value value, char *ret_text, size_t size) {
     const char *text = trib_value_text(value);
     if (text == NULL) {
-        return refuse_scalar(value, "text");
+        return trib_value_expect(value, "text");
     }
     if (strlen(text) >= size) {
         return trib_value_refuse(value, "expected at most %zu bytes, found %zu", size - 1,
@@ -396,7 +412,7 @@ trib_status trib_value_choice(trib_value value, const char *const *words, size_t
     }
     char all[300] = "one of ";
     join(words, all + 7, sizeof all - 7);
-    return refuse_scalar(value, all);
+    return trib_value_expect(value, all);
 }
 
 trib_status trib_config_integer(trib_value map, const char *key, int64_t least, int64_t most,
@@ -452,7 +468,7 @@ trib_status trib_value_name(trib_value value, char ret_name[64]) {
     const char *text = trib_value_text(value);
     size_t length = text != NULL ? strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") : 0;
     if (length == 0 || length > 63 || text[length] != '\0' || strcmp(text, "all") == 0) {
-        return refuse_scalar(value, "a name of 1 to 63 of a-z, 0-9 and '-', not 'all'");
+        return trib_value_expect(value, "a name of 1 to 63 of a-z, 0-9 and '-', not 'all'");
     }
     memcpy(ret_name, text, length + 1);
     return TRIB_SUCCESS;

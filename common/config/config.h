@@ -39,12 +39,20 @@ static inline bool trib_value_present(trib_value value) {
 TRIB_MUST_CHECK trib_status trib_value_refuse(trib_value value, const char *format, ...)
     TRIB_PRINTF(2, 3);
 
+/* The same as "expected ..., found ...", with what is there. */
+TRIB_MUST_CHECK trib_status trib_value_expect(trib_value value, const char *expected);
+
 /* The value under a key of a mapping; absent if there is none, or if `map` itself is absent. */
 TRIB_MUST_CHECK trib_status trib_value_find(trib_value map, const char *key, trib_value *ret_value);
 /* The same, but it must be there. */
 TRIB_MUST_CHECK trib_status trib_value_need(trib_value map, const char *key, trib_value *ret_value);
 /* Refuses a key that is not in the list (ended by NULL) and suggests the nearest one. */
 TRIB_MUST_CHECK trib_status trib_config_only(trib_value map, const char *const *keys);
+
+/* Refuses keys (ended by NULL) that are known, but mean nothing with what else was said: whoever
+ * wrote them expects something of them. `beside` names it: "kind: relu". */
+TRIB_MUST_CHECK trib_status trib_config_none(trib_value map, const char *const *keys,
+                                             const char *beside);
 
 bool trib_value_is_map(trib_value value);
 bool trib_value_is_list(trib_value value);

@@ -1,10 +1,41 @@
 #include "common/federation/sections.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/signal/pipeline.h"
 
 const char *const trib_task_words[] = {"classify", "regress", "reconstruct", "hotelling_t2", NULL};
+
+/* What each kind of layer knows: any other key would be read and forgotten. */
+static trib_status check_layer(trib_value item, trib_layer_kind kind) {
+    static const char *const not_dense[] = {"filters", "kernel", "stride", "size", "rate", NULL};
+    static const char *const not_conv1d[] = {"units", "size", "rate", NULL};
+    static const char *const not_max_pool[] = {"units", "filters",       "kernel", "stride",
+                                               "rate",  "initial_scale", NULL};
+    static const char *const not_dropout[] = {"units", "filters",       "kernel", "stride",
+                                              "size",  "initial_scale", NULL};
+    static const char *const not_plain[] = {"units", "filters", "kernel",        "stride",
+                                            "size",  "rate",    "initial_scale", NULL};
+    char beside[48];
+    (void)snprintf(beside, sizeof beside, "kind: %s", trib_layer_name(kind));
+    switch (kind) {
+    case TRIB_LAYER_DENSE:
+        return trib_config_none(item, not_dense, beside);
+    case TRIB_LAYER_CONV1D:
+        return trib_config_none(item, not_conv1d, beside);
+    case TRIB_LAYER_MAX_POOL:
+        return trib_config_none(item, not_max_pool, beside);
+    case TRIB_LAYER_DROPOUT:
+        return trib_config_none(item, not_dropout, beside);
+    case TRIB_LAYER_RELU:
+    case TRIB_LAYER_TANH:
+    case TRIB_LAYER_SIGMOID:
+    case TRIB_LAYER_FLATTEN:
+        break;
+    }
+    return trib_config_none(item, not_plain, beside);
+}
 
 static trib_status read_layer(trib_value item, trib_layer_spec *ret_layer) {
     static const char *const keys[] = {"kind", "units", "filters",       "kernel", "stride",
@@ -19,6 +50,7 @@ static trib_status read_layer(trib_value item, trib_layer_spec *ret_layer) {
     size_t word = 0;
     TRIB_TRY(trib_value_choice(kind, kinds, &word));
     trib_layer_spec layer = {.kind = (trib_layer_kind)(word + 1), .stride = 1, .initial_scale = 1};
+    TRIB_TRY(check_layer(item, layer.kind));
     TRIB_TRY(trib_config_u32(item, "units", 1, 1 << 20, &layer.units));
     TRIB_TRY(trib_config_u32(item, "filters", 1, 1 << 16, &layer.filters));
     TRIB_TRY(trib_config_u32(item, "kernel", 1, TRIB_MAX_WINDOW, &layer.kernel));
@@ -56,8 +88,7 @@ static trib_status read_network(trib_value map, trib_federation *federation) {
     TRIB_TRY(trib_value_need(map, "layers", &layers));
     if (!trib_value_is_list(layers) || trib_value_count(layers) == 0 ||
         trib_value_count(layers) > TRIB_MODEL_MAX_LAYERS) {
-        return trib_value_refuse(layers, "expected a list of 1 to %d layers",
-                                 TRIB_MODEL_MAX_LAYERS);
+        return trib_value_expect(layers, "a list of 1 to 16 layers");
     }
     model->layer_count = (uint32_t)trib_value_count(layers);
     for (uint32_t i = 0; i < model->layer_count; i++) {
@@ -85,6 +116,18 @@ static trib_status read_network(trib_value map, trib_federation *federation) {
     return TRIB_SUCCESS;
 }
 
+static trib_status check_detector(trib_value map, trib_task_kind task) {
+    static const char *const of_reconstruct[] = {"quantile", NULL};
+    static const char *const of_hotelling[] = {"significance", "scale_floor", NULL};
+    char beside[48];
+    (void)snprintf(beside, sizeof beside, "task: %s", trib_task_words[task - 1]);
+    if (task != TRIB_TASK_RECONSTRUCT) {
+        TRIB_TRY(trib_config_none(map, of_reconstruct, beside));
+    }
+    return task != TRIB_TASK_HOTELLING_T2 ? trib_config_none(map, of_hotelling, beside)
+                                          : TRIB_SUCCESS;
+}
+
 trib_status trib_read_model(trib_value map, trib_federation *federation) {
     static const char *const keys[] = {"task",         "layers",      "quantile",
                                        "significance", "scale_floor", NULL};
@@ -96,6 +139,7 @@ trib_status trib_read_model(trib_value map, trib_federation *federation) {
     federation->task = (trib_task_kind)(word + 1);
     federation->detector =
         (trib_detector_spec){.quantile = 0.99, .significance = 0.999, .scale_floor = 0.1};
+    TRIB_TRY(check_detector(map, federation->task));
     TRIB_TRY(trib_config_number(map, "quantile", 0.5, 1, &federation->detector.quantile));
     TRIB_TRY(trib_config_number(map, "significance", 0.5, 0.9999999,
                                 &federation->detector.significance));

@@ -1,5 +1,6 @@
 #include "common/federation/sections.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/signal/pipeline.h"
@@ -47,8 +48,11 @@ static trib_status read_channels(const trib_federation *federation, uint32_t kno
         *ret_count = 1;
         return read_channel(federation, known, value, ret_channels);
     }
-    if (trib_value_count(value) == 0 || trib_value_count(value) > most) {
-        return trib_value_refuse(value, "expected 1 to %u names of channels", most);
+    if (!trib_value_is_list(value) || trib_value_count(value) == 0 ||
+        trib_value_count(value) > most) {
+        char expected[64];
+        (void)snprintf(expected, sizeof expected, "1 to %u names of channels", most);
+        return trib_value_expect(value, expected);
     }
     for (uint32_t i = 0; i < trib_value_count(value); i++) {
         TRIB_TRY(read_channel(federation, known, trib_value_item(value, i), &ret_channels[i]));
@@ -141,7 +145,13 @@ static trib_status read_derive(trib_value item, trib_federation *federation) {
     bool slow = vector && derive.kind != TRIB_DERIVE_MAGNITUDE;
     TRIB_TRY(read_channels(federation, known, of, vector ? 3 : 1, derive.of, &derive.of_count));
     if (vector && derive.of_count < 2) {
-        return trib_value_refuse(of, "expected the 2 or 3 channels of a vector");
+        return trib_value_expect(of, "the 2 or 3 channels of a vector");
+    }
+    if (!slow) {
+        static const char *const of_slow[] = {"rate", "component", NULL};
+        char beside[48];
+        (void)snprintf(beside, sizeof beside, "kind: %s", trib_derive_words[word]);
+        TRIB_TRY(trib_config_none(item, of_slow, beside));
     }
     TRIB_TRY(trib_value_find(item, "reference", &reference));
     memcpy(derive.reference, derive.of, sizeof derive.reference);
@@ -171,7 +181,7 @@ static trib_status read_each(trib_value map, const char *key, trib_federation *f
     trib_value list;
     TRIB_TRY(trib_value_find(map, key, &list));
     if (trib_value_present(list) && !trib_value_is_list(list)) {
-        return trib_value_refuse(list, "expected a list");
+        return trib_value_expect(list, "a list");
     }
     for (size_t i = 0; i < trib_value_count(list); i++) {
         TRIB_TRY(read(trib_value_item(list, i), federation));
@@ -193,6 +203,10 @@ static trib_status read_window(trib_value map, trib_pipeline_spec *pipeline) {
     TRIB_TRY(trib_config_u32(window, "context", 0, TRIB_MAX_WINDOW, &pipeline->context_rows));
     TRIB_TRY(trib_config_u32(window, "frames", 1, TRIB_MAX_FRAMES, &pipeline->frames));
     TRIB_TRY(trib_config_f32(window, "min_valid", 0, 1, &pipeline->min_valid));
+    if (pipeline->window_rows + pipeline->context_rows > TRIB_MAX_WINDOW) {
+        return trib_value_refuse(window, "expected at most %d rows and context together, found %u",
+                                 TRIB_MAX_WINDOW, pipeline->window_rows + pipeline->context_rows);
+    }
     if ((pipeline->window_rows + pipeline->context_rows) % pipeline->frames != 0) {
         return trib_value_refuse(window, "%u rows with %u of context do not divide into %u frames",
                                  pipeline->window_rows, pipeline->context_rows, pipeline->frames);
@@ -221,13 +235,13 @@ static trib_status read_bands(trib_value map, trib_pipeline_spec *pipeline) {
     TRIB_TRY(trib_value_need(bands, "hz", &hz));
     if (!trib_value_is_list(hz) || trib_value_count(hz) == 0 ||
         trib_value_count(hz) > TRIB_MAX_BANDS) {
-        return trib_value_refuse(hz, "expected 1 to %d bands such as [10, 50]", TRIB_MAX_BANDS);
+        return trib_value_expect(hz, "a list of 1 to 32 bands such as [10, 50]");
     }
     for (uint32_t i = 0; i < trib_value_count(hz); i++) {
         trib_value band = trib_value_item(hz, i);
         double low = 0, high = 0;
         if (trib_value_count(band) != 2 || !trib_value_is_list(band)) {
-            return trib_value_refuse(band, "expected [low, high] in Hz");
+            return trib_value_expect(band, "[low, high] in Hz");
         }
         TRIB_TRY(
             trib_value_number(trib_value_item(band, 0), 0, (double)pipeline->rate_hz / 2, &low));
@@ -246,13 +260,14 @@ static trib_status read_features(trib_value map, trib_pipeline_spec *pipeline) {
     pipeline->output = (trib_example_kind)output;
     TRIB_TRY(trib_value_find(map, "features", &features));
     if (pipeline->output == TRIB_EXAMPLE_ROWS) {
-        return trib_value_present(features)
-                   ? trib_value_refuse(features, "has no meaning with 'output: rows'")
-                   : TRIB_SUCCESS;
+        static const char *const of_features[] = {"features", "bands", NULL};
+        return trib_config_none(map, of_features, "output: rows");
+    }
+    if (!trib_value_present(features)) {
+        return trib_value_refuse(map, "the key 'features' is missing: a list such as [mean, std]");
     }
     if (!trib_value_is_list(features) || trib_value_count(features) == 0) {
-        return trib_value_refuse(trib_value_present(features) ? features : map,
-                                 "expected 'features', a list such as [mean, std]");
+        return trib_value_expect(features, "a list such as [mean, std]");
     }
     for (size_t i = 0; i < trib_value_count(features); i++) {
         size_t word = 0;
@@ -272,6 +287,20 @@ static trib_status read_normalise(trib_value map, trib_pipeline_spec *pipeline) 
     }
     TRIB_TRY(trib_config_only(normalise, keys));
     return trib_config_f32(normalise, "clip", 0, 1e6, &pipeline->normalise_clip);
+}
+
+static trib_status check_twice(const trib_federation *federation, trib_value channels) {
+    const trib_pipeline_spec *pipeline = &federation->pipeline;
+    for (uint32_t i = 0; i < pipeline->use_count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            if (pipeline->use[i] == pipeline->use[j]) {
+                return trib_value_refuse(trib_value_item(channels, i),
+                                         "'%s' stands in the list twice",
+                                         federation->channel_names[pipeline->use[i]]);
+            }
+        }
+    }
+    return TRIB_SUCCESS;
 }
 
 trib_status trib_read_pipeline(trib_value map, trib_federation *federation) {
@@ -299,6 +328,7 @@ trib_status trib_read_pipeline(trib_value map, trib_federation *federation) {
     if (trib_value_present(channels)) {
         TRIB_TRY(read_channels(federation, sources + pipeline->derive_count, channels,
                                TRIB_MAX_CHANNELS, pipeline->use, &pipeline->use_count));
+        TRIB_TRY(check_twice(federation, channels));
     }
     TRIB_TRY(read_window(map, pipeline));
     TRIB_TRY(read_features(map, pipeline));

@@ -8,6 +8,16 @@ static trib_status read_optimiser(trib_value map, trib_optimiser_spec *optimiser
     size_t kind = 0;
     TRIB_TRY(trib_config_choice(map, "optimiser", kinds, &kind));
     optimiser->kind = (trib_optimiser_kind)(kind + 1);
+    if (optimiser->kind != TRIB_OPTIMISER_MOMENTUM) {
+        static const char *const of_momentum[] = {"momentum", NULL};
+        TRIB_TRY(
+            trib_config_none(map, of_momentum, kind == 0 ? "optimiser: sgd" : "optimiser: adam"));
+    }
+    if (optimiser->kind != TRIB_OPTIMISER_ADAM) {
+        static const char *const of_adam[] = {"beta1", "beta2", "epsilon", NULL};
+        TRIB_TRY(
+            trib_config_none(map, of_adam, kind == 0 ? "optimiser: sgd" : "optimiser: momentum"));
+    }
     optimiser->momentum = 0.9f;
     optimiser->beta1 = 0.9f;
     optimiser->beta2 = 0.999f;
@@ -17,6 +27,21 @@ static trib_status read_optimiser(trib_value map, trib_optimiser_spec *optimiser
     TRIB_TRY(trib_config_f32(map, "beta2", 0, 0.99999, &optimiser->beta2));
     TRIB_TRY(trib_config_f32(map, "epsilon", 1e-12, 1, &optimiser->epsilon));
     return trib_config_f32(map, "l2", 0, 1, &optimiser->l2);
+}
+
+static trib_status check_schedule(trib_value map, trib_schedule_kind kind) {
+    static const char *const of_exponential[] = {"decay", NULL};
+    static const char *const of_cosine[] = {"floor", "rounds", NULL};
+    static const char *const of_curves[] = {"decay", "floor", "rounds", NULL};
+    switch (kind) {
+    case TRIB_SCHEDULE_CONSTANT:
+        return trib_config_none(map, of_curves, "kind: constant");
+    case TRIB_SCHEDULE_EXPONENTIAL:
+        return trib_config_none(map, of_cosine, "kind: exponential");
+    case TRIB_SCHEDULE_COSINE:
+        return trib_config_none(map, of_exponential, "kind: cosine");
+    }
+    return TRIB_SUCCESS;
 }
 
 static trib_status read_schedule(trib_value map, trib_federation *federation) {
@@ -32,6 +57,7 @@ static trib_status read_schedule(trib_value map, trib_federation *federation) {
     size_t kind = 0;
     TRIB_TRY(trib_config_choice(value, "kind", kinds, &kind));
     schedule->kind = (trib_schedule_kind)(kind + 1);
+    TRIB_TRY(check_schedule(value, schedule->kind));
     TRIB_TRY(trib_config_f32(value, "decay", 0.01, 1, &schedule->decay));
     TRIB_TRY(trib_config_f32(value, "floor", 0, (double)schedule->rate, &schedule->floor));
     TRIB_TRY(trib_config_u32(value, "rounds", 1, 1 << 20, &schedule->rounds));
@@ -87,6 +113,10 @@ trib_status trib_read_strategy(trib_value map, trib_federation *federation) {
     size_t kind = 0;
     TRIB_TRY(trib_config_choice(map, "kind", kinds, &kind));
     strategy->kind = (trib_strategy_kind)(kind + 1);
+    if (strategy->kind == TRIB_STRATEGY_FEDAVG) {
+        static const char *const of_momentum[] = {"momentum", "nesterov", NULL};
+        TRIB_TRY(trib_config_none(map, of_momentum, "kind: fedavg"));
+    }
     TRIB_TRY(trib_config_number(map, "rate", 1e-6, 100, &strategy->rate));
     TRIB_TRY(trib_config_number(map, "momentum", 0, 0.9999, &strategy->momentum));
     TRIB_TRY(trib_config_flag(map, "nesterov", &strategy->nesterov));

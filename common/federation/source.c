@@ -1,13 +1,17 @@
 #include "common/federation/sections.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *const trib_time_unit_words[] = {"none", "s", "ms", "us", "iso8601", NULL};
 
-static trib_status read_names(trib_value list, char (*ret_names)[TRIB_COLUMN_SIZE], uint32_t most,
-                              uint32_t *ret_count) {
-    if (!trib_value_is_list(list) || trib_value_count(list) == 0 || trib_value_count(list) > most) {
-        return trib_value_refuse(list, "expected a list of 1 to %u names", most);
+static trib_status read_names(trib_value list, char (*ret_names)[TRIB_COLUMN_SIZE], uint32_t least,
+                              uint32_t most, uint32_t *ret_count) {
+    if (!trib_value_is_list(list) || trib_value_count(list) < least ||
+        trib_value_count(list) > most) {
+        char expected[64];
+        (void)snprintf(expected, sizeof expected, "a list of %u to %u names", least, most);
+        return trib_value_expect(list, expected);
     }
     for (uint32_t i = 0; i < trib_value_count(list); i++) {
         trib_value item = trib_value_item(list, i);
@@ -25,17 +29,24 @@ static trib_status read_names(trib_value list, char (*ret_names)[TRIB_COLUMN_SIZ
     return TRIB_SUCCESS;
 }
 
+/* The name of a column under a key that must be there. */
+static trib_status need_column(trib_value map, char ret_name[TRIB_COLUMN_SIZE]) {
+    trib_value column;
+    TRIB_TRY(trib_value_need(map, "column", &column));
+    TRIB_TRY(trib_value_copy(column, ret_name, TRIB_COLUMN_SIZE));
+    return ret_name[0] != '\0' ? TRIB_SUCCESS : trib_value_expect(column, "the name of a column");
+}
+
 static trib_status read_timestamp(trib_value map, trib_source_spec *source) {
     static const char *const keys[] = {"column", "unit", NULL};
-    trib_value timestamp, column, unit;
+    trib_value timestamp, unit;
     TRIB_TRY(trib_value_find(map, "timestamp", &timestamp));
     if (!trib_value_present(timestamp)) {
         return TRIB_SUCCESS;
     }
     TRIB_TRY(trib_config_only(timestamp, keys));
-    TRIB_TRY(trib_value_need(timestamp, "column", &column));
+    TRIB_TRY(need_column(timestamp, source->time_column));
     TRIB_TRY(trib_value_need(timestamp, "unit", &unit));
-    TRIB_TRY(trib_value_copy(column, source->time_column, sizeof source->time_column));
     size_t index = 0;
     TRIB_TRY(trib_value_choice(unit, trib_time_unit_words + 1, &index));
     source->time_unit = (trib_time_unit)(index + 1);
@@ -44,16 +55,15 @@ static trib_status read_timestamp(trib_value map, trib_source_spec *source) {
 
 static trib_status read_label(trib_value map, trib_source_spec *source) {
     static const char *const keys[] = {"column", "classes", NULL};
-    trib_value label, column, classes;
+    trib_value label, classes;
     TRIB_TRY(trib_value_find(map, "label", &label));
     if (!trib_value_present(label)) {
         return TRIB_SUCCESS;
     }
     TRIB_TRY(trib_config_only(label, keys));
-    TRIB_TRY(trib_value_need(label, "column", &column));
+    TRIB_TRY(need_column(label, source->label_column));
     TRIB_TRY(trib_value_need(label, "classes", &classes));
-    TRIB_TRY(trib_value_copy(column, source->label_column, sizeof source->label_column));
-    return read_names(classes, source->classes, TRIB_MAX_CLASSES, &source->class_count);
+    return read_names(classes, source->classes, 2, TRIB_MAX_CLASSES, &source->class_count);
 }
 
 static trib_status read_split(trib_value map, trib_source_spec *source) {
@@ -70,6 +80,8 @@ static trib_status read_split(trib_value map, trib_source_spec *source) {
         source->split = TRIB_SPLIT_ROWS;
     } else if (trib_value_present(fraction)) {
         source->split = TRIB_SPLIT_FRACTION;
+    } else if (trib_value_present(split)) {
+        return trib_value_refuse(split, "expected train_rows or train_fraction, found neither");
     }
     TRIB_TRY(trib_config_u32(split, "train_rows", 1, 1u << 30, &source->split_rows));
     return trib_config_number(split, "train_fraction", 0.01, 0.99, &source->split_fraction);
@@ -86,7 +98,7 @@ static trib_status read_delimiter(trib_value map, trib_source_spec *source) {
         text = "\t";
     }
     if (text == NULL || strlen(text) != 1 || strchr("\"\r\n.-+0123456789", text[0]) != NULL) {
-        return trib_value_refuse(value, "expected one character such as ',', ';' or tab");
+        return trib_value_expect(value, "one character such as ',', ';' or tab");
     }
     source->delimiter = text[0];
     return TRIB_SUCCESS;
@@ -103,6 +115,11 @@ trib_status trib_read_source(trib_value map, trib_federation *federation) {
     source->delimiter = ',';
     TRIB_TRY(trib_config_only(map, keys));
     TRIB_TRY(trib_config_text(map, "files", source->files, sizeof source->files));
+    if (source->files[0] == '\0') {
+        trib_value files;
+        TRIB_TRY(trib_value_find(map, "files", &files));
+        return trib_value_expect(files, "a glob such as '*.csv'");
+    }
     size_t client = 0;
     TRIB_TRY(trib_config_choice(map, "clients", clients, &client));
     source->client_per_file = client == 1;
@@ -112,15 +129,16 @@ trib_status trib_read_source(trib_value map, trib_federation *federation) {
     TRIB_TRY(trib_value_number(rate, 1e-6, 1e6, &source->rate_hz));
     TRIB_TRY(read_timestamp(map, source));
     TRIB_TRY(trib_value_need(map, "channels", &channels));
-    TRIB_TRY(read_names(channels, source->channels, TRIB_MAX_SOURCES, &source->channel_count));
+    TRIB_TRY(read_names(channels, source->channels, 1, TRIB_MAX_SOURCES, &source->channel_count));
     TRIB_TRY(read_label(map, source));
     TRIB_TRY(trib_value_find(map, "targets", &targets));
     if (trib_value_present(targets)) {
-        TRIB_TRY(read_names(targets, source->targets, TRIB_MAX_TARGETS, &source->target_count));
+        TRIB_TRY(read_names(targets, source->targets, 1, TRIB_MAX_TARGETS, &source->target_count));
     }
     TRIB_TRY(trib_value_find(map, "anomaly", &anomaly));
     TRIB_TRY(trib_config_only(anomaly, anomaly_keys));
-    TRIB_TRY(
-        trib_config_text(anomaly, "column", source->anomaly_column, sizeof source->anomaly_column));
+    if (trib_value_present(anomaly)) {
+        TRIB_TRY(need_column(anomaly, source->anomaly_column));
+    }
     return read_split(map, source);
 }

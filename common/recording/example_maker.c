@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/recording/recording.h"
 #include "common/signal/pipeline.h"
 
 struct trib_example_maker {
@@ -153,6 +152,10 @@ trib_status trib_example_maker_add(trib_example_maker *maker, const char *path,
                                  SIZE_MAX));
     size_t rows = maker->recording.rows, split = split_row(&federation->source, rows);
     client->rows += rows;
+    if (client->refused == 0) {
+        memcpy(client->complaint, maker->recording.complaint, sizeof client->complaint);
+    }
+    client->refused += maker->recording.refused;
     bool continuous =
         federation->task == TRIB_TASK_RECONSTRUCT || federation->task == TRIB_TASK_HOTELLING_T2;
     pass first = {maker, client, 0, continuous ? rows : split, split};

@@ -15,6 +15,7 @@
 #define TRIB_RECORDING_EXAMPLE_MAKER_H
 
 #include "common/federation/federation.h"
+#include "common/recording/recording.h"
 #include "common/train/examples.h"
 
 /* What became of one client's recordings. */
@@ -25,7 +26,9 @@ typedef struct trib_client_data {
     uint8_t *anomalies;  /* [test.count], owned: whether the window's last row is one */
     size_t anomaly_capacity;
     uint64_t rows;
-    uint64_t unlabelled; /* windows left out */
+    uint64_t unlabelled;                 /* windows left out */
+    uint64_t refused;                    /* malformed lines left out */
+    char complaint[TRIB_COMPLAINT_SIZE]; /* about the first of them, with file and line */
 } trib_client_data;
 
 void trib_client_data_deinit(trib_client_data *client);

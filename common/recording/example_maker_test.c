@@ -168,6 +168,55 @@ static void errors_name_the_file(void **state) {
     end(&fixture);
 }
 
+static void append_text(const maker_fixture *fixture, const char *text) {
+    FILE *file = fopen(fixture->path, "a");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void malformed_lines_are_left_out_and_counted(void **state) {
+    (void)state;
+    maker_fixture fixture;
+    begin(&fixture, classify, 20);
+    append_text(&fixture, "zebra,low,1,0,\n20\n");
+    size_t long_size = 200 * 1024;
+    char *text = malloc(long_size + 64);
+    assert_non_null(text);
+    memset(text, 'n', long_size);
+    (void)snprintf(text + long_size, 64, "\n21,low,1,0,\n"); /* the rest is no line of its own */
+    append_text(&fixture, text);
+    free(text);
+    trib_recording recording = {0};
+    assert_true(trib_ok(
+        trib_recording_read(&recording, fixture.path, &fixture.federation->source, false, 1000)));
+    assert_int_equal(recording.rows, 21);
+    assert_int_equal(recording.refused, 3);
+    assert_non_null(
+        strstr(recording.complaint, ":22: column 'x': expected a number, found 'zebra'"));
+    trib_recording_deinit(&recording);
+    make(&fixture, 2);
+    assert_int_equal(fixture.client.rows, 42);
+    assert_int_equal(fixture.client.refused, 6);
+    assert_non_null(strstr(fixture.client.complaint, fixture.path));
+    assert_non_null(strstr(fixture.client.complaint, ":22: "));
+    end(&fixture);
+}
+
+static void a_file_of_nothing_but_malformed_lines_is_refused(void **state) {
+    (void)state;
+    maker_fixture fixture;
+    begin(&fixture, classify, 0);
+    append_text(&fixture, "zebra,low,1,0,\nlion,low,1,0,\n");
+    trib_recording recording = {0};
+    assert_int_equal(
+        trib_recording_read(&recording, fixture.path, &fixture.federation->source, false, 9).code,
+        TRIB_E_ARGUMENT);
+    assert_non_null(strstr(trib_message(), "found 'zebra' (none of its 2 lines is a row)"));
+    trib_recording_deinit(&recording);
+    end(&fixture);
+}
+
 /* More than a chunk of the reader, lines across its borders. */
 static void a_long_file_is_read_whole(void **state) {
     (void)state;
@@ -202,6 +251,8 @@ int main(void) {
         cmocka_unit_test(a_regression_target_is_the_mean_over_the_window),
         cmocka_unit_test(for_anomalies_the_pipeline_runs_through),
         cmocka_unit_test(errors_name_the_file),
+        cmocka_unit_test(malformed_lines_are_left_out_and_counted),
+        cmocka_unit_test(a_file_of_nothing_but_malformed_lines_is_refused),
         cmocka_unit_test(a_long_file_is_read_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,25 +56,45 @@ static trib_status append(trib_recording *recording, const trib_source_row *row)
     return TRIB_SUCCESS;
 }
 
-static trib_status take_line(trib_recording *recording, trib_row_parser *parser, trib_bytes line,
-                             size_t most_rows) {
+/* A file on its way into memory. */
+typedef struct reading {
+    trib_recording *recording;
+    trib_row_parser parser;
+    size_t most_rows;
+    bool skipping; /* the rest of a line that was too long */
+} reading;
+
+static trib_status refuse_line(reading *at, trib_status why) {
+    trib_recording *recording = at->recording;
+    if (at->parser.format == TRIB_TABLE_UNKNOWN || why.code != TRIB_E_ARGUMENT) {
+        return why; /* without a header there is no telling what is a row */
+    }
+    if (recording->refused++ == 0) {
+        (void)snprintf(recording->complaint, sizeof recording->complaint, "%s", trib_message());
+    }
+    return TRIB_SUCCESS;
+}
+
+static trib_status take_line(reading *at, trib_bytes line) {
     trib_source_row row;
     bool is_row = false;
-    TRIB_TRY(trib_row_parser_line(parser, line, &row, &is_row));
+    trib_status status = trib_row_parser_line(&at->parser, line, &row, &is_row);
+    if (!trib_ok(status)) {
+        return refuse_line(at, status);
+    }
     if (!is_row) {
         return TRIB_SUCCESS;
     }
-    if (recording->rows == most_rows) {
+    if (at->recording->rows == at->most_rows) {
         return TRIB_FAIL(TRIB_E_LIMIT, "%s: more than %zu rows; cut the recording into files",
-                         parser->name, most_rows);
+                         at->parser.name, at->most_rows);
     }
-    return append(recording, &row);
+    return append(at->recording, &row);
 }
 
 /* Whole lines of the chunk; *ret_used is where the rest starts. A line that fills the chunk is
- * handed on as it is, for the parser to refuse. */
-static trib_status take_lines(trib_recording *recording, trib_row_parser *parser, trib_bytes chunk,
-                              bool last, size_t most_rows, size_t *ret_used) {
+ * handed on as it is, for the parser to refuse, and its rest is passed over. */
+static trib_status take_lines(reading *at, trib_bytes chunk, bool last, size_t *ret_used) {
     size_t used = 0;
     while (used < chunk.size) {
         const uint8_t *from = chunk.data + used;
@@ -83,31 +103,38 @@ static trib_status take_lines(trib_recording *recording, trib_row_parser *parser
             break;
         }
         size_t size = end != NULL ? (size_t)(end - from) + 1 : chunk.size - used;
-        TRIB_TRY(take_line(recording, parser, trib_bytes_of(from, size), most_rows));
+        if (!at->skipping) {
+            TRIB_TRY(take_line(at, trib_bytes_of(from, size)));
+        }
+        at->skipping = end == NULL;
         used += size;
     }
     *ret_used = used;
     return TRIB_SUCCESS;
 }
 
-static trib_status read_rows(trib_recording *recording, FILE *file, trib_row_parser *parser,
-                             size_t most_rows) {
+static trib_status read_rows(reading *at, FILE *file) {
+    const char *name = at->parser.name;
     TRIB_SCOPED(trib_free_scoped) uint8_t *chunk = trib_allocate(CHUNK_BYTES, 1);
     if (chunk == NULL) {
-        return TRIB_FAIL(TRIB_E_IO, "no memory to read %s", parser->name);
+        return TRIB_FAIL(TRIB_E_IO, "no memory to read %s", name);
     }
     size_t held = 0;
     for (bool last = false; !last;) {
         size_t got = fread(chunk + held, 1, CHUNK_BYTES - held, file);
         if (ferror(file)) {
-            return TRIB_FAIL(TRIB_E_IO, "read %s: %s", parser->name, strerror(errno));
+            return TRIB_FAIL(TRIB_E_IO, "read %s: %s", name, strerror(errno));
         }
         held += got;
         last = feof(file) != 0;
         size_t used = 0;
-        TRIB_TRY(take_lines(recording, parser, trib_bytes_of(chunk, held), last, most_rows, &used));
+        TRIB_TRY(take_lines(at, trib_bytes_of(chunk, held), last, &used));
         held -= used;
         memmove(chunk, chunk + used, held);
+    }
+    if (at->recording->rows == 0 && at->recording->refused > 0) {
+        return TRIB_FAIL(TRIB_E_ARGUMENT, "%s (none of its %llu lines is a row)",
+                         at->recording->complaint, (unsigned long long)at->recording->refused);
     }
     return TRIB_SUCCESS;
 }
@@ -121,15 +148,18 @@ trib_status trib_recording_read(trib_recording *recording, const char *path,
         recording->target_count = spec->target_count;
     }
     recording->rows = 0;
+    recording->refused = 0;
+    recording->complaint[0] = '\0';
     TRIB_SCOPED(close_file) FILE *file = fopen(path, "rb");
     if (file == NULL) {
         return TRIB_FAIL(errno == ENOENT ? TRIB_E_NOT_FOUND : TRIB_E_IO, "open %s: %s", path,
                          strerror(errno));
     }
-    trib_row_parser parser;
-    trib_row_parser_init(&parser, spec, path, signals_only);
-    size_t most = most_rows < TRIB_RECORDING_MAX_ROWS ? most_rows : TRIB_RECORDING_MAX_ROWS;
-    trib_status status = read_rows(recording, file, &parser, most);
+    reading at = {.recording = recording,
+                  .most_rows =
+                      most_rows < TRIB_RECORDING_MAX_ROWS ? most_rows : TRIB_RECORDING_MAX_ROWS};
+    trib_row_parser_init(&at.parser, spec, path, signals_only);
+    trib_status status = read_rows(&at, file);
     if (!trib_ok(status)) {
         recording->rows = 0;
     }

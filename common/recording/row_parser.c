@@ -130,12 +130,50 @@ static trib_status note_column(trib_row_parser *parser, uint32_t column) {
     return TRIB_SUCCESS;
 }
 
+/* What is most often wrong with a header that lacks a column, as a hint; "" if nothing shows. */
+static const char *header_hint(const trib_row_parser *parser, trib_bytes line, uint32_t count) {
+    static const struct {
+        char delimiter;
+        const char *hint;
+    } others[] = {{';', ": its cells look parted by ';'"},
+                  {'\t', ": its cells look parted by tabs"},
+                  {'|', ": its cells look parted by '|'"},
+                  {',', ": its cells look parted by ','"}};
+    for (size_t i = 0; count == 1 && i < sizeof others / sizeof others[0]; i++) {
+        if (others[i].delimiter != parser->spec->delimiter &&
+            memchr(line.data, others[i].delimiter, line.size) != NULL) {
+            return others[i].hint;
+        }
+    }
+    for (uint32_t i = 0; i < parser->wanted_count; i++) {
+        if (parser->wanted[i].column != UINT32_MAX) {
+            return "";
+        }
+    }
+    return ": the first line must name the columns";
+}
+
+/* Tables that are not in lines, or not in bytes that can be compared with names. */
+static trib_status check_header(const trib_row_parser *parser, trib_bytes line) {
+    const char *found = NULL;
+    if (line.size >= 2 && ((line.data[0] == 0xff && line.data[1] == 0xfe) ||
+                           (line.data[0] == 0xfe && line.data[1] == 0xff))) {
+        found = "UTF-16: save it as UTF-8";
+    } else if (memchr(line.data, '\r', line.size) != NULL) {
+        found = "carriage returns alone: save it with LF or CRLF at the end of each line";
+    }
+    return found == NULL ? TRIB_SUCCESS
+                         : TRIB_FAIL(TRIB_E_ARGUMENT, "%s:%llu: expected a header line, found %s",
+                                     parser->name, (unsigned long long)parser->lines, found);
+}
+
 static trib_status take_header(trib_row_parser *parser, trib_bytes line) {
     cell_list cells = {(const char *)line.data, (const char *)line.data + line.size};
     for (uint32_t i = 0; i < parser->wanted_count; i++) {
         parser->wanted[i].column = UINT32_MAX;
     }
     uint32_t count = 0;
+    TRIB_TRY(check_header(parser, line));
     while (cells.at != NULL) {
         if (count == TRIB_TABLE_MAX_COLUMNS) {
             return TRIB_FAIL(TRIB_E_ARGUMENT, "%s:%llu: more than %d columns", parser->name,
@@ -146,10 +184,10 @@ static trib_status take_header(trib_row_parser *parser, trib_bytes line) {
     }
     for (uint32_t i = 0; i < parser->wanted_count; i++) {
         if (parser->wanted[i].column == UINT32_MAX) {
-            return trib_row_refuse(parser, parser->wanted[i].name,
-                                   "is not in the header '%.*s' (delimiter '%c')",
-                                   (int)(line.size < 200 ? line.size : 200),
-                                   (const char *)line.data, parser->spec->delimiter);
+            return trib_row_refuse(
+                parser, parser->wanted[i].name, "is not in the header '%.*s' (delimiter '%c')%s",
+                (int)(line.size < 200 ? line.size : 200), (const char *)line.data,
+                parser->spec->delimiter, header_hint(parser, line, count));
         }
     }
     parser->column_count = count;

@@ -130,13 +130,35 @@ static void a_header_without_a_column_is_refused(void **state) {
     trib_row_parser_init(&bench.parser, &bench.spec, "x.csv", false);
     assert_int_equal(line(&bench, "state;a;t").code, TRIB_E_ARGUMENT);
     assert_string_equal(trib_message(), "x.csv:1: column 't': is not in the header 'state;a;t' "
-                                        "(delimiter ',')");
+                                        "(delimiter ','): its cells look parted by ';'");
     assert_int_equal(line(&bench, "t,a,\"b, c\",a,state,odd,wear").code, TRIB_E_ARGUMENT);
     assert_string_equal(trib_message(), "x.csv:2: column 'a': stands in the header twice");
     trib_row_parser_init(&bench.parser, &bench.spec, "x.csv", true);
     assert_true(trib_ok(line(&bench, "t,a,\"b, c\"\n"))); /* signals alone will do */
     take(&bench, "1,2,3");
     assert_int_equal(bench.row.label, -1);
+}
+
+/* What people see when they have saved a table in another way. */
+static void a_table_of_another_kind_is_told_from_a_misnamed_column(void **state) {
+    (void)state;
+    static const char *const wrong[][2] = {
+        {"a,state", "(delimiter ',')"},
+        {"t\ta\tstate", "parted by tabs"},
+        {"0,1.5,2,calm", "(delimiter ','): the first line must name the columns"},
+        {"t,a\r1,2\r3,4\r", "found carriage returns alone"},
+        {"\xff\xfet", "found UTF-16"},
+        {"\x1b[2J\x9b,K\xc3\xa4lte", "'?[2J?,K\xc3\xa4lte'"},
+    };
+    parser_bench bench;
+    bench.spec = plant();
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        trib_row_parser_init(&bench.parser, &bench.spec, "x.csv", false);
+        assert_int_equal(line(&bench, wrong[i][0]).code, TRIB_E_ARGUMENT);
+        if (strstr(trib_message(), wrong[i][1]) == NULL) {
+            fail_msg("expected '%s' in '%s'", wrong[i][1], trib_message());
+        }
+    }
 }
 
 static void two_roles_may_share_a_column(void **state) {
@@ -245,6 +267,7 @@ int main(void) {
         cmocka_unit_test(missing_values_are_nan_and_unknown_words_no_class),
         cmocka_unit_test(complaints_name_file_line_and_column),
         cmocka_unit_test(a_header_without_a_column_is_refused),
+        cmocka_unit_test(a_table_of_another_kind_is_told_from_a_misnamed_column),
         cmocka_unit_test(two_roles_may_share_a_column),
         cmocka_unit_test(json_lines_are_read_by_key),
         cmocka_unit_test(rows_without_a_clock_are_evenly_spaced),

@@ -8,6 +8,35 @@
 
 #include "common/recording/timestamp.h"
 
+/* The bytes of one character at `text`, as far as it is UTF-8 that a terminal shows; 0 if not. */
+static size_t printable_bytes(const char *text) {
+    unsigned char first = (unsigned char)text[0];
+    if ((first >= ' ' && first < 0x7f) || first == '\t') {
+        return 1;
+    }
+    size_t size = first >= 0xc3 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : 4;
+    if (first < 0xc3 || first >= 0xf5) { /* C2 starts the controls of Latin-1 */
+        return 0;
+    }
+    for (size_t i = 1; i < size; i++) {
+        if (((unsigned char)text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return size;
+}
+
+/* A file that is no table may hold what upsets a terminal. */
+static void make_printable(char *text) {
+    while (*text != '\0') {
+        size_t size = printable_bytes(text);
+        if (size == 0) {
+            *text = '?';
+        }
+        text += size > 0 ? size : 1;
+    }
+}
+
 trib_status trib_row_refuse(const trib_row_parser *parser, const char *column, const char *format,
                             ...) {
     char text[512];
@@ -15,6 +44,7 @@ trib_status trib_row_refuse(const trib_row_parser *parser, const char *column, c
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    make_printable(text);
     return TRIB_FAIL(TRIB_E_ARGUMENT, "%s:%llu: column '%s': %s", parser->name,
                      (unsigned long long)parser->lines, column, text);
 }

@@ -30,7 +30,7 @@ static trib_status append_all(trib_examples *pool, const trib_examples *from) {
     return TRIB_SUCCESS;
 }
 
-trib_status trib_run_pooled(trib_run *run, trib_tally *ret_tally) {
+trib_status trib_run_pooled(trib_run *run, const trib_run_scores *scores, trib_tally *ret_tally) {
     TRIB_SCOPED(trib_examples_deinit) trib_examples pool = {0};
     TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
     trib_course fresh;
@@ -47,7 +47,7 @@ trib_status trib_run_pooled(trib_run *run, trib_tally *ret_tally) {
         TRIB_TRY(append_all(&pool, &run->members[i].normalised));
     }
     TRIB_TRY(train_alone(run, model, &pool, "pooled"));
-    return trib_run_score(run, model, NULL, NULL, NULL, ret_tally);
+    return trib_run_score(run, model, NULL, scores, ret_tally);
 }
 
 static trib_status train_local(trib_run *run, const trib_client_data *client, trib_course *course) {
@@ -66,13 +66,14 @@ static trib_status train_local(trib_run *run, const trib_client_data *client, tr
     return train_alone(run, course->model, &normalised, client->name);
 }
 
-trib_status trib_run_local(trib_run *run, const trib_client_data *client, trib_tally *ret_tally) {
+trib_status trib_run_local(trib_run *run, const trib_client_data *client,
+                           const trib_client_data *only, const trib_run_scores *scores,
+                           trib_tally *ret_tally) {
     trib_course course;
     TRIB_TRY(trib_course_init(&course, run->setup->crypto, run->federation));
     trib_status status = train_local(run, client, &course);
-    bool own_test = run->federation->source.split != TRIB_SPLIT_NONE && client->test.count > 0;
     if (trib_ok(status)) {
-        status = trib_run_score(run, course.model, own_test ? client : NULL, NULL, NULL, ret_tally);
+        status = trib_run_score(run, course.model, only, scores, ret_tally);
     }
     trib_course_deinit(&course);
     return status;

@@ -34,14 +34,27 @@ TRIB_MUST_CHECK trib_status trib_run_round(trib_run *run, trib_simulation_round 
 /* Copies into run->served what gateways would run. */
 void trib_run_serve(trib_run *run);
 
-/* Scores a model on all tests (only: on this one client). Clients that cannot be scored are left
- * out; ret_clients [test_count] and ret_confusion may be NULL. TRIB_E_STATE if none could. */
-TRIB_MUST_CHECK trib_status trib_run_score(trib_run *run, const trib_model *model,
-                                           const trib_client_data *only, trib_tally *ret_clients,
-                                           uint32_t *ret_confusion, trib_tally *ret_tally);
+/* Where scores go beside their sum; each may be NULL. */
+typedef struct trib_run_scores {
+    trib_tally *clients;         /* [test_count] */
+    uint32_t *client_confusions; /* [test_count, classes, classes], zero before */
+    uint32_t *confusion;         /* [classes, classes], added to */
+} trib_run_scores;
 
-TRIB_MUST_CHECK trib_status trib_run_pooled(trib_run *run, trib_tally *ret_tally);
+/* Scores a model on all tests (only: on this one client, without client_confusions). Clients that
+ * cannot be scored are left out. TRIB_E_STATE if none could. */
+TRIB_MUST_CHECK trib_status trib_run_score(trib_run *run, const trib_model *model,
+                                           const trib_client_data *only,
+                                           const trib_run_scores *scores, trib_tally *ret_tally);
+
+TRIB_MUST_CHECK trib_status trib_run_pooled(trib_run *run, const trib_run_scores *scores,
+                                            trib_tally *ret_tally);
+/* only: its own tests, or NULL for all. TRIB_E_STATE if training diverges, or nothing is there to
+ * test on. */
 TRIB_MUST_CHECK trib_status trib_run_local(trib_run *run, const trib_client_data *client,
-                                           trib_tally *ret_tally);
+                                           const trib_client_data *only,
+                                           const trib_run_scores *scores, trib_tally *ret_tally);
+/* One answer for everything: see trib_simulation_result. */
+trib_tally trib_run_constant(const trib_run *run);
 
 #endif

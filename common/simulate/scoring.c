@@ -146,6 +146,8 @@ static trib_status score_reconstruction(const trib_scoring *scoring, const trib_
                           .absolutes = score.mae * values};
     for (size_t i = 0; i < part->count; i++) {
         bool alarm = threshold > 0 && (double)errors[i] > threshold;
+        tally->watched += threshold > 0;
+        tally->alarms += alarm;
         note(scoring, i, (double)errors[i], alarm);
         if (knows_truth(scoring->federation, client, part)) {
             judge(tally, alarm, client->anomalies[i] != 0);
@@ -162,6 +164,8 @@ static trib_status score_hotelling(const trib_scoring *scoring, const trib_clien
     for (size_t i = 0; i < part->count; i++) {
         double score = trib_hotelling_score(detector, part->inputs + i * part->input_count);
         bool alarm = score > trib_hotelling_threshold(detector);
+        tally->watched++;
+        tally->alarms += alarm;
         note(scoring, i, score, alarm);
         if (knows_truth(scoring->federation, client, part)) {
             judge(tally, alarm, client->anomalies[i] != 0);
@@ -194,5 +198,26 @@ trib_status trib_score_client(const trib_scoring *scoring, const trib_client_dat
         break;
     }
     *ret_tally = tally;
+    return TRIB_SUCCESS;
+}
+
+trib_status trib_score_dataset(const trib_scoring *scoring, const trib_dataset *data,
+                               trib_tally *ret_clients, trib_tally *ret_sum) {
+    trib_tally sum = {0};
+    for (size_t i = 0; i < data->count; i++) {
+        trib_tally one = {0};
+        trib_status status = trib_score_client(scoring, &data->clients[i], &one);
+        if (!trib_ok(status) && status.code != TRIB_E_STATE) {
+            return status;
+        }
+        trib_tally_add(&sum, &one);
+        if (ret_clients != NULL) {
+            ret_clients[i] = one;
+        }
+    }
+    if (sum.examples == 0) {
+        return TRIB_FAIL(TRIB_E_STATE, "nothing could be scored: %s", trib_message());
+    }
+    *ret_sum = sum;
     return TRIB_SUCCESS;
 }

@@ -7,6 +7,7 @@
 
 #include "common/contribution/contribution.h"
 #include "common/recording/example_maker.h"
+#include "common/simulate/dataset.h"
 #include "common/simulate/tally.h"
 
 /* Which of a client's examples are scored. */
@@ -29,6 +30,12 @@ typedef struct trib_scoring {
 TRIB_MUST_CHECK trib_status trib_score_client(const trib_scoring *scoring,
                                               const trib_client_data *client,
                                               trib_tally *ret_tally);
+
+/* All clients of a dataset. Those that cannot be scored (TRIB_E_STATE above) are left out, with a
+ * tally of zero; ret_clients [data->count] may be NULL. TRIB_E_STATE if none can. */
+TRIB_MUST_CHECK trib_status trib_score_dataset(const trib_scoring *scoring,
+                                               const trib_dataset *data, trib_tally *ret_clients,
+                                               trib_tally *ret_sum);
 
 /* reconstruct: the detector's quantile of the client's training errors.
  * errors   TRIB_E_STATE without training examples */

@@ -11,9 +11,10 @@
  *
  * Baselines, under the same training plan and number of passes:
  *     pooled   one client that has every client's rows; statistics are those of round 0
- *     local    each client alone, with its own statistics; on its own test part if source.split
- *              makes one, else on all tests
- * For hotelling_t2 pooling is the federation itself.
+ *     local    each client alone, with its own statistics; on its own tests if it has some, else on
+ *              all: so it is always compared with the federated model on the same tests
+ * For hotelling_t2 pooling is the federation itself. Beside them stands what one answer for
+ * everything gives: no model is worth running that is not better.
  *
  * owns     the result owns its arrays
  * threads  one; deterministic
@@ -40,9 +41,13 @@ typedef struct trib_simulation_client {
     const char *name; /* the data's */
     bool trained;     /* took part in training */
     bool tested;
-    size_t examples;      /* of training */
-    trib_tally federated; /* the federated model on this client's tests */
-    trib_tally local;     /* its own model: see above for on what; zero unless asked for */
+    bool local_failed;         /* its own model's training diverged: there is no local */
+    size_t examples;           /* of training */
+    trib_tally federated;      /* the federated model on this client's tests */
+    trib_tally pooled;         /* the pooled one on them; zero unless asked for */
+    trib_tally local;          /* its own model: see above for on what; zero unless asked for */
+    const uint32_t *confusion; /* [classes, classes] of the federated model on this client's tests;
+                                * NULL unless there are classes and tests. The result's */
 } trib_simulation_client;
 
 typedef struct trib_simulation {
@@ -68,10 +73,18 @@ typedef struct trib_simulation_result {
     trib_tally federated;
     trib_tally pooled;
     trib_tally local;    /* sum over the clients' own models */
+    trib_tally constant; /* the commonest class of training, or the mean targets, whatever comes;
+                          * zero for anomalies */
     uint32_t *confusion; /* [classes, classes] of the federated model, row: label; NULL unless
-                          * classes; owned */
-    trib_model *model;   /* what gateways would run; owned */
+                          * classes; owned, as the others */
+    uint32_t *pooled_confusion;
+    uint32_t *local_confusion;   /* sum over the clients' own models */
+    uint32_t *client_confusions; /* [test_count, classes, classes] */
+    trib_model *model;           /* what gateways would run; owned */
 } trib_simulation_result;
+
+/* Whether a client has enough to train on; a gateway that has not takes no part either. */
+bool trib_takes_part(const trib_federation *federation, const trib_client_data *client);
 
 /* errors   TRIB_E_STATE when rounds cannot meet their quorum or training diverges, naming client
  * and round; else as the rooms it uses */

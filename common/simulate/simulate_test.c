@@ -122,6 +122,43 @@ static void clients_learn_together_what_none_has_seen_whole(void **state) {
     assert_int_equal(all, EACH);
     assert_int_equal(right, result.federated.right);
     assert_true(result.clients[CLIENTS].tested && !result.clients[CLIENTS].trained);
+    assert_int_equal(result.clients[CLIENTS].pooled.right, result.pooled.right);
+    assert_memory_equal(result.clients[CLIENTS].confusion, result.confusion,
+                        9 * sizeof *result.confusion);
+    assert_null(result.clients[0].confusion); /* it was not tested */
+    uint32_t alone = 0, pooled = 0;
+    for (size_t i = 0; i < 9; i++) {
+        alone += result.local_confusion[i];
+        pooled += i % 4 == 0 ? result.pooled_confusion[i] : 0;
+    }
+    assert_int_equal(alone, CLIENTS * EACH);
+    assert_int_equal(pooled, result.pooled.right);
+    trib_simulation_result_deinit(&result);
+    end(&blobs);
+}
+
+/* The floor: the commonest class of training, counted by hand. */
+static void one_answer_for_everything_is_scored_too(void **state) {
+    (void)state;
+    blob_fixture blobs;
+    begin(&blobs);
+    size_t trained[3] = {0}, tested[3] = {0};
+    for (size_t i = 0; i < CLIENTS; i++) {
+        for (size_t j = 0; j < EACH; j++) {
+            trained[blobs.data.clients[i].train.labels[j]]++;
+        }
+    }
+    for (size_t j = 0; j < EACH; j++) {
+        tested[blobs.test.clients[0].train.labels[j]]++;
+    }
+    size_t best = trained[1] > trained[0] ? 1 : 0;
+    best = trained[2] > trained[best] ? 2 : best;
+    trib_simulation setup = setup_of(&blobs);
+    trib_simulation_result result;
+    run(&setup, &result);
+    assert_int_equal(result.constant.examples, EACH);
+    assert_int_equal(result.constant.right, tested[best]);
+    assert_int_equal(result.local.examples, 0); /* not asked for */
     trib_simulation_result_deinit(&result);
     end(&blobs);
 }
@@ -278,6 +315,125 @@ static void thresholds_come_from_each_clients_own_training_part(void **state) {
     end(&line);
 }
 
+/* Columns that stand side by side are of the same tests. */
+static void clients_alone_are_tested_on_what_the_federated_model_is_tested_on(void **state) {
+    (void)state;
+    blob_fixture line = {.federation = trib_allocate(1, sizeof(trib_federation)),
+                         .kernels = trib_kernels_reference()};
+    assert_true(
+        trib_ok(trib_federation_parse("l.yaml", trib_bytes_text(reconstruct), line.federation)));
+    assert_true(trib_ok(trib_dataset_create(line.federation, 3, &line.data)));
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(line.data.clients[i].name, 64, "line-%zu", i);
+        fill_line(&line.data.clients[i], i);
+        line.clients[i] = &line.data.clients[i];
+    }
+    trib_simulation setup = setup_of(&line);
+    setup.client_count = 2; /* the third is held out */
+    setup.tests = line.clients + 2;
+    setup.test_count = 1;
+    setup.local = true;
+    trib_simulation_result result;
+    run(&setup, &result);
+    assert_int_equal(result.federated.judged, 2 * EACH);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(result.clients[i].local.judged, 2 * EACH);
+        assert_int_equal(result.clients[i].local.alarms_true + result.clients[i].local.missed,
+                         EACH);
+    }
+    assert_int_equal(result.local.judged, 2 * 2 * EACH);
+    assert_int_equal(result.federated.watched, 2 * EACH);
+    assert_int_equal(result.federated.alarms,
+                     result.federated.alarms_true + result.federated.alarms_false);
+    trib_simulation_result_deinit(&result);
+    end(&line);
+}
+
+/* Steps that are too long triple the error each time: a round's clipped update bears that, forty
+ * passes on end do not. */
+static const char unstable[] = "federation: steep\n"
+                               "source: {rate_hz: 1, channels: [x], targets: [y]}\n"
+                               "pipeline: {window: {rows: 1}, features: [last], normalise: false}\n"
+                               "model: {task: regress, layers: [{kind: dense, units: 1}]}\n"
+                               "training: {batch: 20, optimiser: sgd, rate: 2}\n"
+                               "rounds: {maximum: 200}\nupdate: {codec: float32, clip_norm: 1}\n";
+
+static void training_alone_may_diverge_without_ending_the_simulation(void **state) {
+    (void)state;
+    blob_fixture steep = {.federation = trib_allocate(1, sizeof(trib_federation)),
+                          .kernels = trib_kernels_reference()};
+    assert_true(
+        trib_ok(trib_federation_parse("s.yaml", trib_bytes_text(unstable), steep.federation)));
+    assert_true(trib_ok(trib_dataset_create(steep.federation, 2, &steep.data)));
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(steep.data.clients[i].name, 64, "steep-%zu", i);
+        steep.clients[i] = &steep.data.clients[i];
+        for (int j = 0; j < 20; j++) {
+            float x = j % 2 == 0 ? 1.0f : -1.0f, y = 2 * x;
+            assert_true(trib_ok(trib_examples_append(&steep.data.clients[i].train, &x, 0, &y)));
+        }
+    }
+    trib_simulation setup = setup_of(&steep);
+    setup.client_count = setup.test_count = 2;
+    setup.tests = steep.clients;
+    setup.local = true;
+    trib_simulation_result result;
+    run(&setup, &result);
+    assert_int_equal(result.federated.examples, 40);
+    assert_true(result.clients[0].local_failed && result.clients[1].local_failed);
+    assert_int_equal(result.local.examples, 0);
+    assert_true(fabs(trib_tally_rmse(&result.constant) - 2) < 1e-6); /* the mean target is 0 */
+    trib_simulation_result_deinit(&result);
+    end(&steep);
+}
+
+static void headlines_say_whether_they_compare(void **state) {
+    (void)state;
+    trib_federation *federation = trib_allocate(1, sizeof *federation);
+    const trib_tally tally = {.watched = 8, .alarms = 2, .values = 4, .squares = 16};
+    assert_true(trib_ok(trib_federation_parse("l.yaml", trib_bytes_text(reconstruct), federation)));
+    assert_true(trib_judges_anomalies(federation));
+    assert_string_equal(trib_tally_headline(federation, &tally).name, "f1");
+    federation->source.split = TRIB_SPLIT_NONE; /* no training part sets a threshold */
+    assert_false(trib_judges_anomalies(federation));
+    trib_headline headline = trib_tally_headline(federation, &tally);
+    assert_string_equal(headline.name, "rmse");
+    assert_true(headline.value == 2 && !headline.comparable);
+    federation->task = TRIB_TASK_HOTELLING_T2;
+    headline = trib_tally_headline(federation, &tally);
+    assert_string_equal(headline.name, "alarm_rate");
+    assert_true(headline.value == 0.25 && !headline.comparable);
+    federation->task = TRIB_TASK_REGRESS;
+    assert_true(trib_tally_headline(federation, &tally).comparable);
+    trib_free(federation);
+}
+
+static void clients_that_cannot_be_scored_are_left_out(void **state) {
+    (void)state;
+    blob_fixture blobs;
+    begin(&blobs);
+    trib_simulation setup = setup_of(&blobs);
+    trib_simulation_result result;
+    run(&setup, &result);
+    trib_contributor *contributor = NULL;
+    assert_true(trib_ok(trib_contributor_create(blobs.federation, &blobs.kernels, &contributor)));
+    const trib_scoring scoring = {
+        .federation = blobs.federation, .contributor = contributor, .model = result.model};
+    trib_tally each[CLIENTS], sum;
+    trib_examples_clear(&blobs.data.clients[1].train);
+    assert_true(trib_ok(trib_score_dataset(&scoring, &blobs.data, each, &sum)));
+    assert_int_equal(sum.examples, (CLIENTS - 1) * EACH);
+    assert_int_equal(each[1].examples, 0);
+    assert_int_equal(each[2].examples, EACH);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        trib_examples_clear(&blobs.data.clients[i].train);
+    }
+    assert_int_equal(trib_score_dataset(&scoring, &blobs.data, NULL, &sum).code, TRIB_E_STATE);
+    trib_contributor_destroy(contributor);
+    trib_simulation_result_deinit(&result);
+    end(&blobs);
+}
+
 static void rates_are_those_worked_out_by_hand(void **state) {
     (void)state;
     const trib_tally tally = {.examples = 20,
@@ -312,6 +468,11 @@ int main(void) {
         cmocka_unit_test(a_quorum_that_cannot_be_met_is_said),
         cmocka_unit_test(training_that_diverges_names_client_and_round),
         cmocka_unit_test(thresholds_come_from_each_clients_own_training_part),
+        cmocka_unit_test(one_answer_for_everything_is_scored_too),
+        cmocka_unit_test(clients_alone_are_tested_on_what_the_federated_model_is_tested_on),
+        cmocka_unit_test(training_alone_may_diverge_without_ending_the_simulation),
+        cmocka_unit_test(headlines_say_whether_they_compare),
+        cmocka_unit_test(clients_that_cannot_be_scored_are_left_out),
         cmocka_unit_test(rates_are_those_worked_out_by_hand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,9 @@ typedef struct trib_tally {
     uint64_t values; /* regression and reconstruction: outputs compared */
     double squares;  /* sum over values of squared differences */
     double absolutes;
-    uint64_t judged; /* anomaly tasks with an anomaly column: examples that were judged */
+    uint64_t watched; /* anomaly tasks: examples that could raise an alarm ... */
+    uint64_t alarms;  /* ... and those that did */
+    uint64_t judged;  /* those of which the truth is known */
     uint64_t alarms_true;
     uint64_t alarms_false;
     uint64_t missed;
@@ -31,10 +33,18 @@ double trib_tally_f1(const trib_tally *tally);
 double trib_tally_false_alarm_rate(const trib_tally *tally); /* of the normal examples */
 double trib_tally_miss_rate(const trib_tally *tally);        /* of the anomalies */
 
+double trib_tally_alarm_rate(const trib_tally *tally); /* of the examples watched */
+
+/* Whether alarms can be held against the truth: there is an anomaly column, and source.split leaves
+ * a part to test on, with a training part before it that sets the threshold. */
+bool trib_judges_anomalies(const trib_federation *federation);
+
 /* The one number by which two models of a task are compared. */
 typedef struct trib_headline {
-    const char *name; /* "accuracy", "rmse", "f1" */
+    const char *name; /* "accuracy", "rmse", "f1", "alarm_rate" */
     bool higher_is_better;
+    bool comparable; /* false: it does not say which of two models is better, since each measures
+                      * in a scale of its own, or the truth is not known */
     double value;
 } trib_headline;
 trib_headline trib_tally_headline(const trib_federation *federation, const trib_tally *tally);

@@ -11,7 +11,7 @@ find_program() { # NAME: its path in the build folder
 show_progress() {
     local line done total shown=-1
     while IFS= read -r line; do
-        if [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]]; then
+        if [[ $line =~ ^\[([1-9][0-9]*)/([0-9]+)\] ]]; then
             done=${BASH_REMATCH[1]} total=${BASH_REMATCH[2]}
             if [ -t 1 ]; then
                 printf '\r  compiled %d of %d ' "$done" "$total"
@@ -26,7 +26,8 @@ show_progress() {
 
 compile() {
     cmake -S "$source_dir" -B "$build" -G Ninja -DTRIB_TESTS=OFF >"$work/build.log" 2>&1 || return 1
-    ninja -C "$build" 2>&1 | tee -a "$work/build.log" | show_progress
+    # through cmake, so that CMAKE_BUILD_PARALLEL_LEVEL may say how many compilers at once
+    cmake --build "$build" 2>&1 | tee -a "$work/build.log" | show_progress
 }
 
 get_programs() {

@@ -78,6 +78,29 @@ stop_all() {
     done
 }
 
+# What a quickstart that was killed outright could not stop. A number in a file may be another's by
+# now: only a process that was started on this very folder is meant.
+stop_leftovers() {
+    local file pid name
+    for file in "$run"/*.pid; do
+        [ -e "$file" ] || continue
+        pid=$(<"$file") name=$(basename "$file" .pid)
+        rm -f "$file"
+        if is_ours "$pid"; then
+            say "stopping $name, left by an earlier run"
+            process_of[$name]=$pid
+            started+=("$name")
+        fi
+    done
+    stop_all
+    started=()
+}
+
+is_ours() { # PID
+    [[ $1 =~ ^[0-9]+$ ]] && [ -r "/proc/$1/cmdline" ] &&
+        tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF " $run/"
+}
+
 # A port on the loopback interface that nothing listens on, below those that the system hands out.
 free_port() {
     local port tries
@@ -101,7 +124,10 @@ wait_until() { # SECONDS WHAT COMMAND...
     until "$@" >/dev/null 2>&1; do
         check_alive
         tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || fail "$what does not come up; see $logs"
+        [ "$tries" -gt 0 ] || {
+            tail -q -n 4 "$logs/broker.log" "$logs/cloud.log" >&2 || true
+            fail "$what does not come up; see $logs"
+        }
         sleep 0.2 &
         wait $! || true
     done

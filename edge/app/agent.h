@@ -65,7 +65,7 @@ typedef struct edge_agent {
     edge_source *source;
     edge_sense *sense;
     edge_train *train;
-    uint64_t finished_ms; /* when the source had nothing more to give; 0: not yet */
+    uint64_t finished_ms; /* when the source had nothing more to store; 0: not yet */
     /* the round that is being trained for */
     edge_round_task task;
     uint64_t retry_ms;                  /* 0: none */
@@ -91,7 +91,8 @@ void edge_agent_event_destroy(edge_agent_event *event);
 TRIB_MUST_CHECK trib_status edge_samples_start(edge_agent *agent);
 void edge_samples_stop(edge_agent *agent);
 void edge_samples_prediction(edge_agent *agent, const edge_prediction *prediction);
-/* A recording that is replayed as fast as it goes is read whole before the gateway joins. */
+/* A recording that is replayed as fast as it goes is read whole before the gateway joins; one that
+ * goes on as a live stream, once. */
 void edge_samples_check_hold(edge_agent *agent);
 
 /* ---- rounds.c ---- */

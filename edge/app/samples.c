@@ -92,12 +92,12 @@ void edge_samples_stop(edge_agent *agent) {
     agent->batches = NULL;
 }
 
-/* Whether every row that the source gave has reached the store. */
+/* Whether every row that the source gives to be stored has reached the store. */
 static bool all_stored(edge_agent *agent) {
     edge_source_counts source = edge_source_counted(agent->source);
     edge_sense_counts sense = edge_sense_counted(agent->sense);
     uint64_t now = trib_monotonic_ms(agent->clock);
-    if (!source.finished) {
+    if (!source.whole) {
         return false;
     }
     if (agent->finished_ms == 0) {
@@ -109,7 +109,8 @@ static bool all_stored(edge_agent *agent) {
 
 void edge_samples_check_hold(edge_agent *agent) {
     const edge_source_config *config = &agent->config.source;
-    bool whole = config->kind == EDGE_SOURCE_REPLAY && config->speed <= 0 && !config->loop;
+    bool whole = config->kind == EDGE_SOURCE_REPLAY && config->speed <= 0 &&
+                 config->loop != EDGE_LOOP_ALWAYS;
     edge_session_hold(agent->session, whole && (agent->source == NULL || agent->sense == NULL ||
                                                 !all_stored(agent)));
 }

@@ -62,8 +62,7 @@ static trib_status read_trust(trib_value root, place below, edge_config *config)
     TRIB_TRY(trib_value_need(root, "trust", &list));
     size_t count = trib_value_count(list);
     if (!trib_value_is_list(list) || count == 0 || count > EDGE_MAX_TRUSTED) {
-        return trib_value_refuse(list, "expected a list of 1 to %d files with public keys",
-                                 EDGE_MAX_TRUSTED);
+        return trib_value_expect(list, "a list of 1 to 8 files with public keys");
     }
     for (size_t i = 0; i < count; i++) {
         TRIB_TRY(take_path(trib_value_item(list, i), below, config->trust[i]));
@@ -134,11 +133,12 @@ static trib_status read_source(trib_value root, place below, edge_source_config 
     static const char *const keys[] = {"kind", "path", "format", "speed", "loop", NULL};
     static const char *const kinds[] = {"replay", "stdin", "socket", NULL};
     static const char *const formats[] = {"csv", "jsonl", NULL};
+    static const char *const loops[] = {"false", "true", "live", NULL};
     trib_value map, kind;
     TRIB_TRY(trib_value_need(root, "source", &map));
     TRIB_TRY(trib_config_only(map, keys));
     TRIB_TRY(trib_value_need(map, "kind", &kind));
-    size_t chosen = 0, format = 0;
+    size_t chosen = 0, format = 0, loop = 0;
     TRIB_TRY(trib_value_choice(kind, kinds, &chosen));
     TRIB_TRY(trib_config_choice(map, "format", formats, &format));
     source->kind = (edge_source_kind)chosen;
@@ -151,7 +151,9 @@ static trib_status read_source(trib_value root, place below, edge_source_config 
     case EDGE_SOURCE_REPLAY:
         TRIB_TRY(need_path(map, "path", below, source->path));
         TRIB_TRY(read_speed(map, &source->speed));
-        return trib_config_flag(map, "loop", &source->loop);
+        TRIB_TRY(trib_config_choice(map, "loop", loops, &loop));
+        source->loop = (edge_source_loop)loop;
+        return TRIB_SUCCESS;
     case EDGE_SOURCE_STDIN:
         return refuse_key(map, "path", kinds[chosen]);
     case EDGE_SOURCE_SOCKET:

@@ -34,13 +34,19 @@ typedef enum edge_source_format {
     EDGE_FORMAT_JSONL
 } edge_source_format;
 
+typedef enum edge_source_loop {
+    EDGE_LOOP_NEVER,
+    EDGE_LOOP_ALWAYS, /* start again at the end; every pass is stored and trained on */
+    EDGE_LOOP_LIVE    /* after the first pass, as a live stream: judged, never stored */
+} edge_source_loop;
+
 typedef struct edge_source_config {
     edge_source_kind kind;
     char path[EDGE_PATH_SIZE]; /* replay: file or folder; socket: the socket's path, or "" */
     uint16_t port;             /* socket: on 127.0.0.1; 0: `path` it is */
     edge_source_format format; /* csv */
     double speed;              /* replay: times real time; 0 is as fast as possible. 1 */
-    bool loop;                 /* replay: start again at the end */
+    edge_source_loop loop;     /* replay: what comes after the last recording. never */
 } edge_source_config;
 
 typedef enum edge_log_format { EDGE_LOG_TEXT, EDGE_LOG_JSON } edge_log_format;

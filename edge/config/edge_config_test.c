@@ -45,6 +45,7 @@ static void a_short_file_gets_every_default(void **state) {
     assert_int_equal(config.source.kind, EDGE_SOURCE_STDIN);
     assert_int_equal(config.source.format, EDGE_FORMAT_CSV);
     assert_true(config.source.speed == 1);
+    assert_int_equal(config.source.loop, EDGE_LOOP_NEVER);
 }
 
 static void relative_paths_are_below_the_files_folder(void **state) {
@@ -68,13 +69,23 @@ static void everything_can_be_said(void **state) {
                            "loop: true}\nstore: {limit_mb: 7}\npredictions: {publish: true, "
                            "every: 10}\nlog: {format: json, level: error}\n")));
     assert_true(config.source.speed == 0);
-    assert_true(config.source.loop);
+    assert_int_equal(config.source.loop, EDGE_LOOP_ALWAYS);
     assert_int_equal(config.source.format, EDGE_FORMAT_JSONL);
     assert_int_equal(config.store_limit_mb, 7);
     assert_true(config.predictions_publish);
     assert_int_equal(config.predictions_every, 10);
     assert_int_equal(config.log_format, EDGE_LOG_JSON);
     assert_int_equal(config.log_level, EDGE_LOG_ERROR);
+}
+
+static void a_replay_may_go_on_as_a_live_stream(void **state) {
+    (void)state;
+    assert_true(trib_ok(parse(CORE "source: {kind: replay, path: x, loop: live}\n")));
+    assert_int_equal(config.source.loop, EDGE_LOOP_LIVE);
+    assert_true(trib_ok(parse(CORE "source: {kind: replay, path: x, loop: false}\n")));
+    assert_int_equal(config.source.loop, EDGE_LOOP_NEVER);
+    refused(CORE "source: {kind: replay, path: x, loop: yes}\n", "one of false, true, live");
+    refused(CORE "source: {kind: socket, path: x, loop: live}\n", "does not go with kind socket");
 }
 
 static void a_socket_is_a_path_or_a_local_port(void **state) {
@@ -122,6 +133,7 @@ int main(void) {
         cmocka_unit_test(a_short_file_gets_every_default),
         cmocka_unit_test(relative_paths_are_below_the_files_folder),
         cmocka_unit_test(everything_can_be_said),
+        cmocka_unit_test(a_replay_may_go_on_as_a_live_stream),
         cmocka_unit_test(a_socket_is_a_path_or_a_local_port),
         cmocka_unit_test(mistakes_are_named),
         cmocka_unit_test(a_missing_file_is_not_found),

@@ -12,6 +12,7 @@ enum { POP_MS = 50 };
 /* What others may look at; each number by itself. */
 typedef struct snapshot {
     atomic_uint_fast64_t rows;
+    atomic_uint_fast64_t passing;
     atomic_uint_fast64_t unstored;
     atomic_uint_fast64_t windows;
     atomic_uint_fast64_t predictions;
@@ -133,12 +134,14 @@ static void publish(edge_sense *sense) {
 }
 
 static void take_batch(edge_sense *sense, edge_batch *batch) {
-    if (!trib_ok(edge_store_append(sense->store, batch))) { /* the store has said so */
+    if (!batch->passing && !trib_ok(edge_store_append(sense->store, batch))) {
+        /* the store has said so */
         (void)atomic_fetch_add(&sense->seen.unstored, batch->count);
     }
     run_pipeline(sense, batch);
     if (batch->count > 0) {
-        (void)atomic_fetch_add(&sense->seen.rows, batch->count);
+        (void)atomic_fetch_add(batch->passing ? &sense->seen.passing : &sense->seen.rows,
+                               batch->count);
         atomic_store(&sense->seen.time_us, batch->rows[batch->count - 1].row.time_us);
     }
     edge_batch_destroy(batch);
@@ -235,6 +238,7 @@ edge_sense_counts edge_sense_counted(const edge_sense *sense) {
     const snapshot *seen = &sense->seen;
     return (edge_sense_counts){
         .rows = atomic_load(&seen->rows),
+        .passing = atomic_load(&seen->passing),
         .unstored = atomic_load(&seen->unstored),
         .windows = atomic_load(&seen->windows),
         .predictions = atomic_load(&seen->predictions),

@@ -1,4 +1,5 @@
-/* The stream: takes batches, stores their rows, cuts windows and has the model judge each.
+/* The stream: takes batches, stores their rows unless they only pass by, cuts windows and has the
+ * model judge each.
  *
  * One thread. It waits for nothing but the next batch: the model comes ready through a queue, the
  * store commits at most once a second, training happens elsewhere.
@@ -29,7 +30,8 @@ typedef struct edge_sense_plan {
 } edge_sense_plan;
 
 typedef struct edge_sense_counts {
-    uint64_t rows;     /* taken */
+    uint64_t rows;     /* taken, to be stored */
+    uint64_t passing;  /* rows taken that only passed by */
     uint64_t unstored; /* rows that the store refused */
     uint64_t windows;
     uint64_t predictions;

@@ -119,7 +119,7 @@ static trib_model *make_model(void) {
 }
 
 /* x is 1 in the first half of the rows and -1 in the second; y is 0. */
-static void push_rows(uint32_t count, bool starts, bool ends) {
+static edge_batch *make_rows(uint32_t count, bool starts, bool ends) {
     edge_batch *batch = edge_batch_create();
     assert_non_null(batch);
     batch->starts = starts;
@@ -129,7 +129,11 @@ static void push_rows(uint32_t count, bool starts, bool ends) {
         batch->rows[i] = (edge_row){.row = {.time_us = (int64_t)i * 10000, .label = 0}};
         batch->rows[i].row.values[0] = i < count / 2 ? 1 : -1;
     }
-    assert_true(trib_queue_push(batches, batch));
+    return batch;
+}
+
+static void push_rows(uint32_t count, bool starts, bool ends) {
+    assert_true(trib_queue_push(batches, make_rows(count, starts, ends)));
 }
 
 static void without_a_model_rows_are_stored_and_nothing_is_predicted(void **state) {
@@ -191,6 +195,29 @@ static void a_recordings_start_starts_the_windows_anew(void **state) {
     push_rows(9, false, true); /* the same recording goes on, but time does not */
     edge_sense_stop(sense, true);
     assert_int_equal(atomic_load(&predicted), 2); /* rows 0..9 and 5..14 of 18 */
+}
+
+static void rows_that_pass_by_are_judged_but_not_stored(void **state) {
+    (void)state;
+    learn(classify);
+    edge_sense *sense = start();
+    assert_true(trib_ok(edge_sense_offer_model(sense, make_model(), (edge_detector){0}, 1)));
+    wait_for(EDGE_EVENT_MODEL_SET, 1);
+    push_rows(20, true, true);
+    edge_batch *batch = make_rows(100, true, true);
+    batch->passing = true;
+    assert_true(trib_queue_push(batches, batch));
+    while (atomic_load(&predicted) < 3 + 19) {
+        (void)sem_wait(&heard);
+    }
+    edge_sense_stop(sense, true);
+    edge_store *store = NULL;
+    const edge_store_options options = {
+        folder, &federation.source, 1 << 20, trib_posix_clock(), {NULL, NULL}};
+    assert_true(trib_ok(edge_store_open(&options, &store)));
+    assert_int_equal(edge_store_holds(store).rows, 20);
+    assert_int_equal(edge_store_holds(store).last_row, 20);
+    edge_store_close(store);
 }
 
 static void values_are_predicted_in_their_order(void **state) {
@@ -265,6 +292,7 @@ int main(void) {
         FRESH(without_a_model_rows_are_stored_and_nothing_is_predicted),
         FRESH(each_window_is_classified),
         FRESH(a_recordings_start_starts_the_windows_anew),
+        FRESH(rows_that_pass_by_are_judged_but_not_stored),
         FRESH(values_are_predicted_in_their_order),
         FRESH(an_error_past_the_threshold_is_an_anomaly),
         FRESH(a_withdrawn_model_judges_no_more),

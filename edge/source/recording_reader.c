@@ -3,9 +3,12 @@
 #include <math.h>
 
 void edge_recording_reader_init(edge_recording_reader *reader, const edge_source_plan *plan,
-                                const char *name, bool live, bool silent) {
-    *reader = (edge_recording_reader){
-        .plan = plan, .name = name, .silent = silent, .live = live, .split_row = UINT64_MAX};
+                                const char *name, bool restamped, bool silent) {
+    *reader = (edge_recording_reader){.plan = plan,
+                                      .name = name,
+                                      .silent = silent,
+                                      .restamped = restamped,
+                                      .split_row = UINT64_MAX};
     trib_row_parser_init(&reader->parser, plan->spec, name, false);
 }
 
@@ -87,9 +90,9 @@ bool edge_recording_reader_line(edge_recording_reader *reader, trib_bytes line, 
             row.targets[i] = NAN;
         }
     }
-    if (reader->live && reader->plan->spec->time_unit == TRIB_TIME_NONE) {
+    if (reader->restamped) {
         if (reader->parser.rows == 1) {
-            reader->offset_us = (int64_t)(trib_wall_ms(reader->plan->clock) * 1000);
+            reader->offset_us = (int64_t)(trib_wall_ms(reader->plan->clock) * 1000) - row.time_us;
         }
         row.time_us += reader->offset_us;
     }

@@ -36,17 +36,20 @@ struct edge_source {
     uint64_t due_ms;   /* when it is to be pushed */
     bool owes_start;   /* the batch with a recording's start was dropped */
     bool dropping;
+    bool passing; /* a replay's passes after the first: see `loop: live` */
     edge_lines lines;
 
     /* snapshots for others */
     atomic_uint_fast64_t rows;
+    atomic_uint_fast64_t passed;
     atomic_uint_fast64_t refused;
     atomic_uint_fast64_t dropped;
     atomic_uint_fast64_t recordings;
+    atomic_bool whole;
     atomic_bool finished;
 };
 
-static bool is_live(const edge_source *source) {
+static bool is_stream(const edge_source *source) {
     return source->plan.config->kind != EDGE_SOURCE_REPLAY;
 }
 
@@ -55,6 +58,11 @@ static void say(const edge_source *source, edge_event_kind kind, edge_event_leve
     edge_event_say(&source->plan.events,
                    (edge_event){.kind = kind, .level = level, .room = "source", .count = count},
                    "%s", text);
+}
+
+/* A recording that is played for the hundredth time is no news. */
+static edge_event_level level_of(const edge_source *source) {
+    return source->passing ? EDGE_EVENT_DEBUG : EDGE_EVENT_INFO;
 }
 
 static bool stopping(const edge_source *source) {
@@ -90,7 +98,7 @@ static void drop_batch(edge_source *source) {
 /* False when the thread has to stop. */
 static bool push_batch(edge_source *source) {
     uint32_t count = source->batch->count;
-    if (is_live(source)) {
+    if (is_stream(source)) {
         if (!trib_queue_push(source->plan.batches, source->batch)) {
             drop_batch(source);
             return true;
@@ -100,7 +108,7 @@ static bool push_batch(edge_source *source) {
         return false;
     }
     source->batch = NULL; /* the queue's now */
-    (void)atomic_fetch_add(&source->rows, count);
+    (void)atomic_fetch_add(source->passing ? &source->passed : &source->rows, count);
     return true;
 }
 
@@ -112,6 +120,7 @@ static bool begin_batch(edge_source *source, const char *recording, bool starts)
     }
     (void)snprintf(source->batch->recording, EDGE_RECORDING_NAME_SIZE, "%s", recording);
     source->batch->starts = starts || source->owes_start;
+    source->batch->passing = source->passing;
     source->owes_start = false;
     source->due_ms = trib_monotonic_ms(source->plan.clock) + EDGE_SOURCE_BATCH_MS;
     return true;
@@ -141,8 +150,8 @@ typedef struct passage {
 
 /* Waits until a paced row is due, pushing what is due before. False when the thread has to stop. */
 static bool pace(edge_source *source, passage *at, int64_t time_us) {
-    double speed = source->plan.config->speed;
-    if (is_live(source) || !(speed > 0)) {
+    double speed = source->passing ? 1 : source->plan.config->speed;
+    if (is_stream(source) || !(speed > 0)) {
         return true;
     }
     if (at->given == 0 || time_us < at->anchor_us) {
@@ -164,6 +173,11 @@ static bool pace(edge_source *source, passage *at, int64_t time_us) {
     return true;
 }
 
+/* How far a restart need not read again: of streams and passing rows nothing is kept. */
+static uint64_t position_of(const edge_source *source, uint64_t row) {
+    return is_stream(source) || source->passing ? 0 : row;
+}
+
 static bool give_row(edge_source *source, passage *at, const edge_row *row) {
     uint64_t number = at->reader.parser.rows;
     if (number <= at->skip) {
@@ -176,8 +190,9 @@ static bool give_row(edge_source *source, passage *at, const edge_row *row) {
         return false;
     }
     edge_batch *batch = source->batch;
-    batch->rows[batch->count++] = *row;
-    batch->position = is_live(source) ? 0 : number;
+    batch->rows[batch->count] = *row;
+    batch->rows[batch->count++].train = row->train && !source->passing;
+    batch->position = position_of(source, number);
     at->given++;
     return batch->count < EDGE_BATCH_ROWS || push_batch(source);
 }
@@ -186,7 +201,7 @@ static bool end_recording(edge_source *source, passage *at) {
     char text[EDGE_EVENT_TEXT_SIZE];
     (void)snprintf(text, sizeof text, "%s ended: %llu rows, %llu lines refused", at->reader.name,
                    (unsigned long long)at->given, (unsigned long long)at->reader.refused);
-    say(source, EDGE_EVENT_SOURCE_ENDED, EDGE_EVENT_INFO, at->given, text);
+    say(source, EDGE_EVENT_SOURCE_ENDED, level_of(source), at->given, text);
     if (at->given == 0) {
         return true;
     }
@@ -194,7 +209,7 @@ static bool end_recording(edge_source *source, passage *at) {
         return false;
     }
     source->batch->ends = true;
-    source->batch->position = is_live(source) ? 0 : at->reader.parser.rows;
+    source->batch->position = position_of(source, at->reader.parser.rows);
     return push_batch(source);
 }
 
@@ -248,12 +263,13 @@ static void begin_recording(edge_source *source, passage *at) {
                        (unsigned long long)at->skip);
     }
     (void)atomic_fetch_add(&source->recordings, 1);
-    say(source, EDGE_EVENT_SOURCE_STARTED, EDGE_EVENT_INFO, at->skip, text);
+    say(source, EDGE_EVENT_SOURCE_STARTED, level_of(source), at->skip, text);
 }
 
 static bool read_stream(edge_source *source, int input, const char *name) {
     passage at = {.recording = ""};
-    edge_recording_reader_init(&at.reader, &source->plan, name, true, false);
+    bool untimed = source->plan.spec->time_unit == TRIB_TIME_NONE;
+    edge_recording_reader_init(&at.reader, &source->plan, name, untimed, false);
     edge_lines_init(&source->lines, input, source->wake[0]);
     source->owes_start = false;
     begin_recording(source, &at);
@@ -304,7 +320,8 @@ static bool find_split(edge_source *source, passage *at, int input) {
 }
 
 static uint64_t rows_stored(const edge_source *source, const char *name) {
-    for (size_t i = 0; !source->plan.config->loop && i < source->stored_count; i++) {
+    bool anew = source->passing || source->plan.config->loop == EDGE_LOOP_ALWAYS;
+    for (size_t i = 0; !anew && i < source->stored_count; i++) {
         if (strcmp(source->stored[i].name, name) == 0) {
             return source->stored[i].rows;
         }
@@ -321,7 +338,8 @@ static bool replay_file(edge_source *source, const char *name) {
         return true;
     }
     passage at = {.recording = name, .skip = rows_stored(source, name)};
-    edge_recording_reader_init(&at.reader, &source->plan, path, false, false);
+    /* its malformed lines were said when it was read first */
+    edge_recording_reader_init(&at.reader, &source->plan, path, source->passing, source->passing);
     bool go_on = find_split(source, &at, input);
     if (go_on) {
         edge_lines_init(&source->lines, input, source->wake[0]);
@@ -332,16 +350,35 @@ static bool replay_file(edge_source *source, const char *name) {
     return go_on;
 }
 
+/* Each recording once. False when the thread has to stop. */
+static bool replay_all(edge_source *source) {
+    for (size_t i = 0; i < source->files.count; i++) {
+        if (!replay_file(source, source->files.names[i]) || stopping(source)) {
+            return false;
+        }
+    }
+    atomic_store(&source->whole, true);
+    return true;
+}
+
 static bool replay(edge_source *source) {
+    edge_source_loop loop = source->plan.config->loop;
+    const atomic_uint_fast64_t *counter = loop == EDGE_LOOP_LIVE ? &source->passed : &source->rows;
+    if (loop == EDGE_LOOP_LIVE) {
+        if (!replay_all(source)) {
+            return false;
+        }
+        source->passing = true;
+        say(source, EDGE_EVENT_SOURCE_STARTED, EDGE_EVENT_INFO, 0,
+            "playing the recordings again and again, as a live stream that is only judged");
+    }
     for (;;) {
-        uint64_t before = atomic_load(&source->rows);
-        for (size_t i = 0; i < source->files.count; i++) {
-            if (!replay_file(source, source->files.names[i]) || stopping(source)) {
-                return false;
-            }
+        uint64_t before = atomic_load(counter);
+        if (!replay_all(source)) {
+            return false;
         }
         /* a loop over nothing would spin */
-        if (!source->plan.config->loop || atomic_load(&source->rows) == before) {
+        if (loop == EDGE_LOOP_NEVER || atomic_load(counter) == before) {
             return true;
         }
     }
@@ -382,7 +419,7 @@ static void *run(void *context) {
         serve(source);
         break;
     }
-    if (is_live(source) && source->batch != NULL && source->batch->count > 0) {
+    if (is_stream(source) && source->batch != NULL && source->batch->count > 0) {
         (void)push_batch(source); /* a replay reads them again, a stream does not */
     }
     edge_batch_destroy(source->batch);
@@ -447,9 +484,11 @@ trib_status edge_source_start(edge_source *source) {
 
 edge_source_counts edge_source_counted(const edge_source *source) {
     return (edge_source_counts){.rows = atomic_load(&source->rows),
+                                .passing = atomic_load(&source->passed),
                                 .refused = atomic_load(&source->refused),
                                 .dropped = atomic_load(&source->dropped),
                                 .recordings = atomic_load(&source->recordings),
+                                .whole = atomic_load(&source->whole),
                                 .finished = atomic_load(&source->finished)};
 }
 

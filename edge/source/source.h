@@ -7,13 +7,19 @@
  *
  *     replay   a file, or the files of a folder that match source.files of the federation, in the
  *              order of their names' bytes; each is a recording. Paced by its timestamps times
- * speed stdin    one recording socket   each connection is a recording; a second client waits until
- * the first is gone
+ *              speed
+ *     stdin    one recording
+ *     socket   each connection is a recording; a second client waits until the first is gone
  *
  * Without a time column a stream's rows are stamped from the wall clock at its first row, rate_hz
  * apart; a replayed file's from 0. A stream (or file) whose header lacks labels or targets is read
  * for predictions alone. Which rows train: of a replayed file the leading ones, as source.split
  * says; of a stream all.
+ *
+ * A replay with `loop: live` reads its recordings once as any other, and then plays them again and
+ * again as a live stream would come: at their own pace whatever `speed` is, stamped as if their
+ * first row were of now, in batches that are `passing`. What is trained on is the first pass alone,
+ * so that it is what a simulation over the same files trains on.
  *
  * limits   TRIB_LINE_MAX_BYTES a line, EDGE_SOURCE_MAX_FILES files
  * errors   starting: TRIB_E_NOT_FOUND, TRIB_E_IO, naming path or port; afterwards as events
@@ -42,10 +48,13 @@ typedef struct edge_source_plan {
 } edge_source_plan;
 
 typedef struct edge_source_counts {
-    uint64_t rows;       /* pushed */
+    uint64_t rows;       /* pushed, to be stored */
+    uint64_t passing;    /* rows pushed that only pass by */
     uint64_t refused;    /* malformed lines */
     uint64_t dropped;    /* rows that found the queue full */
     uint64_t recordings; /* begun */
+    bool whole;          /* replay: every recording was read to its end; no more rows to store,
+                          * unless they loop */
     bool finished;       /* nothing more will come */
 } edge_source_counts;
 
@@ -54,7 +63,7 @@ typedef struct edge_source_counts {
 TRIB_MUST_CHECK trib_status edge_source_create(const edge_source_plan *plan,
                                                edge_source **ret_source);
 /* Before start: this many rows of that recording are in the store already, so a replay goes on
- * after them. Ignored for streams and loops. */
+ * after them. Ignored for streams, loops, and all but the first pass of a live one. */
 TRIB_MUST_CHECK trib_status edge_source_skip(edge_source *source, const char *recording,
                                              uint64_t rows);
 TRIB_MUST_CHECK trib_status edge_source_start(edge_source *source);

@@ -118,6 +118,7 @@ static edge_source *start(void) {
 typedef struct taken {
     unsigned rows;
     unsigned train;
+    unsigned passing; /* rows */
     unsigned starts;
     unsigned ends;
     unsigned batches;
@@ -140,6 +141,7 @@ static bool take_batch(taken *into) {
         into->last = batch->rows[i];
     }
     into->batches++;
+    into->passing += batch->passing ? batch->count : 0;
     into->starts += batch->starts;
     into->ends += batch->ends;
     into->position = batch->position;
@@ -241,15 +243,102 @@ static void a_restart_goes_on_after_the_rows_that_are_stored(void **state) {
 static void a_loop_starts_again(void **state) {
     (void)state;
     write_rows("a.csv", 30, 10);
-    config.loop = true;
+    config.loop = EDGE_LOOP_ALWAYS;
     edge_source *source = create();
     assert_true(trib_ok(edge_source_skip(source, "a.csv", 30))); /* of no matter for a loop */
     assert_true(trib_ok(edge_source_start(source)));
     taken all = take_until_ends(4);
     assert_int_equal(all.rows, 120);
+    assert_int_equal(all.train, 120);
+    assert_int_equal(all.passing, 0);
     assert_int_equal(all.starts, 4);
     edge_source_destroy(source);
     assert_int_equal(atomic_load(&said[EDGE_EVENT_SOURCE_FINISHED]), 0);
+}
+
+static int64_t wall_us(void) {
+    return (int64_t)(trib_wall_ms(trib_posix_clock()) * 1000);
+}
+
+static void a_live_loop_is_read_once_and_then_passes_by_at_its_own_pace(void **state) {
+    (void)state;
+    write_rows("a.csv", 30, 10);
+    write_rows("b.csv", 20, 10);
+    config.loop = EDGE_LOOP_LIVE;
+    spec.split = TRIB_SPLIT_ROWS;
+    spec.split_rows = 15;
+    edge_source *source = start(); /* as fast as possible */
+    taken first = take_until_ends(2);
+    assert_int_equal(first.rows, 50);
+    assert_int_equal(first.train, 30);
+    assert_int_equal(first.passing, 0);
+    assert_int_equal(first.position, 20);
+    assert_true(first.first.row.time_us == 0); /* as recorded */
+    int64_t began_us = wall_us();
+    taken live = take_until_ends(4);
+    assert_int_equal(live.rows, 100);
+    assert_int_equal(live.passing, 100);
+    assert_int_equal(live.train, 0);
+    assert_int_equal(live.starts, 4);
+    assert_int_equal(live.position, 0);
+    /* of now: the first row when its pass began, which may be a little before we looked */
+    assert_true(live.first.row.time_us > began_us - 60000000);
+    /* each recording's first row is of the clock when the one before had been played: 290, 190, 290
+     * and 190 ms later, less what whole milliseconds lose */
+    assert_true(live.last.row.time_us - live.first.row.time_us >= 955000);
+    assert_true(live.last.row.time_us <= wall_us() + 5000);
+    edge_source_counts counts = edge_source_counted(source);
+    assert_int_equal(counts.rows, 50);
+    assert_true(counts.passing > 50); /* the last batch is counted after it was pushed */
+    assert_true(counts.whole);
+    assert_false(counts.finished);
+    edge_source_destroy(source);
+    assert_int_equal(atomic_load(&said[EDGE_EVENT_SOURCE_FINISHED]), 0);
+}
+
+static void what_was_stored_of_a_live_loop_is_not_read_to_be_stored_again(void **state) {
+    (void)state;
+    write_rows("a.csv", 30, 10);
+    config.loop = EDGE_LOOP_LIVE;
+    edge_source *source = create();
+    assert_true(trib_ok(edge_source_skip(source, "a.csv", 20)));
+    assert_true(trib_ok(edge_source_start(source)));
+    taken rest = take_until_ends(1);
+    assert_int_equal(rest.rows, 10);
+    assert_int_equal(rest.passing, 0);
+    taken live = take_until_ends(1);
+    assert_int_equal(live.rows, 30); /* from its start again */
+    assert_int_equal(live.passing, 30);
+    edge_source_destroy(source);
+    source = create();
+    assert_true(trib_ok(edge_source_skip(source, "a.csv", 30)));
+    assert_true(trib_ok(edge_source_start(source)));
+    live = take_until_ends(1);
+    assert_int_equal(live.passing, 30);
+    assert_true(edge_source_counted(source).whole);
+    assert_int_equal(edge_source_counted(source).rows, 0);
+    edge_source_destroy(source);
+}
+
+static void a_live_loop_over_nothing_ends(void **state) {
+    (void)state;
+    write_file("a.csv", "t,x,y,label\n");
+    config.loop = EDGE_LOOP_LIVE;
+    edge_source *source = start();
+    wait_for(EDGE_EVENT_SOURCE_FINISHED);
+    assert_true(edge_source_counted(source).finished);
+    edge_source_destroy(source);
+}
+
+static void malformed_lines_of_a_live_loop_are_said_in_the_first_pass_alone(void **state) {
+    (void)state;
+    write_file("a.csv", "t,x,y,label\n1,2,3,calm\n2,zebra,3,calm\n3,2,3,calm\n");
+    config.loop = EDGE_LOOP_LIVE;
+    edge_source *source = start();
+    taken all = take_until_ends(4);
+    assert_int_equal(all.rows, 8);
+    edge_source_destroy(source);
+    assert_int_equal(atomic_load(&said[EDGE_EVENT_LINE_REFUSED]), 1);
 }
 
 static void malformed_lines_are_skipped_counted_and_said_a_few_times(void **state) {
@@ -334,6 +423,19 @@ static void a_slow_replay_stops_at_once(void **state) {
     taken all = {0};
     assert_true(take_batch(&all)); /* the first row is not held back */
     assert_int_equal(all.rows, 1);
+    uint64_t before = trib_monotonic_ms(trib_posix_clock());
+    edge_source_destroy(source);
+    assert_true(trib_monotonic_ms(trib_posix_clock()) - before < 5000);
+}
+
+static void a_live_loop_stops_at_once_between_two_rows(void **state) {
+    (void)state;
+    write_rows("a.csv", 10, 1000000);
+    config.loop = EDGE_LOOP_LIVE;
+    edge_source *source = start();
+    taken all = take_until_ends(1);
+    assert_true(take_batch(&all));
+    assert_int_equal(all.passing, 1); /* the next row is due in a quarter of an hour */
     uint64_t before = trib_monotonic_ms(trib_posix_clock());
     edge_source_destroy(source);
     assert_true(trib_monotonic_ms(trib_posix_clock()) - before < 5000);
@@ -505,12 +607,17 @@ int main(void) {
         FRESH(leading_rows_train_as_the_split_says),
         FRESH(a_restart_goes_on_after_the_rows_that_are_stored),
         FRESH(a_loop_starts_again),
+        FRESH(a_live_loop_is_read_once_and_then_passes_by_at_its_own_pace),
+        FRESH(what_was_stored_of_a_live_loop_is_not_read_to_be_stored_again),
+        FRESH(a_live_loop_over_nothing_ends),
+        FRESH(malformed_lines_of_a_live_loop_are_said_in_the_first_pass_alone),
         FRESH(malformed_lines_are_skipped_counted_and_said_a_few_times),
         FRESH(refused_lines_are_in_the_counts),
         FRESH(a_header_without_labels_serves_predictions),
         FRESH(a_header_without_channels_fails_the_file_alone),
         FRESH(timestamps_set_the_pace),
         FRESH(a_slow_replay_stops_at_once),
+        FRESH(a_live_loop_stops_at_once_between_two_rows),
         FRESH(a_full_queue_does_not_keep_a_replay_from_stopping),
         FRESH(each_connection_is_a_recording),
         FRESH(a_socket_left_behind_is_replaced_but_not_one_in_use),

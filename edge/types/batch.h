@@ -20,6 +20,7 @@ typedef struct edge_batch {
     bool starts;                              /* the first row is the first of a recording */
     bool ends;         /* the last row is the last of its recording; there may be no row at all */
     uint64_t position; /* of a file: rows read of it so far, these included; 0 for a stream */
+    bool passing;      /* the rows pass by: judged, but neither stored nor trained on */
     uint32_t count;
     edge_row rows[EDGE_BATCH_ROWS];
 } edge_batch;

@@ -106,7 +106,9 @@ equals 0 "$(grep -c PUBACK <<<"$said")" "acknowledgements of what is too large"
 # Revoked by name: all of a name's certificates, and nobody else's.
 accepted gw-3 tributary/v1/f/gw-3/up/status
 says '"certificates": 2' "$tributary" identity revoke "$authority" gw-3 --json
+says "vouched for" "$tributary" identity show "$authority/gw-1.pem" --ca "$authority/ca.pem"
 says '1 certificate\)' "$tributary" identity revoke "$authority" "$authority/gw-1.pem"
+refused "has revoked it" "$tributary" identity show "$authority/gw-1.pem" --ca "$authority/ca.pem"
 refused "no certificate of that name" "$tributary" identity revoke "$authority" gw-9
 openssl crl -in "$authority/crl.pem" -CAfile "$authority/ca.pem" -noout 2>/dev/null ||
     broken "openssl does not believe the list of the revoked"

@@ -24,6 +24,8 @@ refused "is empty" "$tributary" status --token-file "$folder/empty"
 export TRIBUTARY_TOKEN_FILE=$folder/token
 
 says "fake  .*training" "$tributary" status
+says "no connection to its broker .connecting" "$tributary" status
+says '"broker": "connecting"' "$tributary" status --json
 says "gw-2 .*offline .*it was not selected" "$tributary" status fake
 says "not in it     it was not selected" "$tributary" status fake gw-2
 says '"gateway": "gw-1"' "$tributary" status --json fake gw-1
@@ -44,6 +46,24 @@ watched=$(sed -nE 's/.*"accuracy": ([0-9.]+).*/\1/p' "$folder/rounds" | tail -n 
 scored=$("$tributary" score "$folder/model.safetensors" --data "$folder/machines-test" --json |
     sed -nE 's/.*"accuracy": ([0-9.]+).*/\1/p' | tail -n 1)
 equals "$(printf '%.6f' "$scored")" "$(printf '%.6f' "$watched")" "the score, as tributary score has it"
+
+
+# What the same data reaches otherwise stands beside each round, unless it is another metric.
+"$tributary" simulate "$TRIB_SOURCE/docs/examples/rotating-machine.yaml" --data "$folder/machines" \
+    --test "$folder/machines-test" --rounds 2 --baseline pooled,local --json >"$folder/baselines.json"
+"$tributary" watch fake --until-done --score "$folder/machines-test" \
+    --baselines "$folder/baselines.json" >"$folder/watched"
+alone=$(awk '/^  "local": / { inside = 1 } inside && $1 == "\"accuracy\":" { printf "%.4f", $2; exit }' \
+    "$folder/baselines.json")
+equals 1 "$(grep -c 'unseen *alone *pooled' "$folder/watched")" "headings of baselines"
+equals 4 "$(grep -c "^ .* $alone " "$folder/watched")" "rounds with what clients alone reach"
+sed 's/"metric": "accuracy"/"metric": "loss"/' "$folder/baselines.json" >"$folder/loss.json"
+refused "its metric is loss, that of --score is accuracy" "$tributary" watch fake --until-done \
+    --score "$folder/machines-test" --baselines "$folder/loss.json"
+refused "rounds: line 2: " "$tributary" watch fake --baselines "$folder/rounds"
+head -n 1 "$folder/rounds" >"$folder/round"
+refused "found no metric" "$tributary" watch fake --baselines "$folder/round"
+refused "baselines .*nowhere" "$tributary" watch fake --baselines "$folder/nowhere"
 
 says "^ *3 " "$tributary" model list fake
 digest=$(sha256sum "$folder/model.safetensors" | cut -c1-64)

@@ -53,7 +53,7 @@ def gateway(name):
 
 def answer(method, parts, query, body):
     if parts == ["v1", "health"]:
-        return 200, {"status": "ok"}
+        return 200, {"status": "ok", "broker": "connecting" if state["closed"] < 0 else "connected"}
     if parts == ["v1", "federations"] and method == "POST":
         state["applied"] = body.decode()
         return 200, {"federation": "fake", "revision": 1, "lineage": "new"}

@@ -20,6 +20,7 @@ void trib_client_list_deinit(trib_client_list *list) {
             trib_free(list->clients[i].paths[j]);
         }
         trib_free(list->clients[i].paths);
+        trib_free(list->clients[i].place);
     }
     trib_free(list->clients);
     *list = (trib_client_list){0};
@@ -88,7 +89,7 @@ static trib_status add_path(trib_client_files *client, const char *path) {
     return TRIB_SUCCESS;
 }
 
-static trib_status add_client(trib_client_list *list, const char *text,
+static trib_status add_client(trib_client_list *list, const char *text, const char *place,
                               trib_client_files **ret_client) {
     char name[64];
     TRIB_TRY(name_client(text, name));
@@ -106,8 +107,11 @@ static trib_status add_client(trib_client_list *list, const char *text,
         list->capacity = larger;
     }
     trib_client_files *client = &list->clients[list->count++];
-    *client = (trib_client_files){0};
+    *client = (trib_client_files){.place = trib_duplicate_text(place)};
     memcpy(client->name, name, sizeof name);
+    if (client->place == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a list of clients");
+    }
     *ret_client = client;
     return TRIB_SUCCESS;
 }
@@ -127,11 +131,11 @@ static trib_status take_file(const walk *at, const char *path, const char *name,
     if (at->below == NULL || at->source->client_per_file) {
         (void)snprintf(text, sizeof text, "%s%s%s", at->below != NULL ? at->below : "",
                        at->below != NULL ? "-" : "", name);
-        TRIB_TRY(add_client(at->list, text, client));
+        TRIB_TRY(add_client(at->list, text, path, client));
     } else if (*client == NULL) {
         /* a dot in a folder's name is not the start of an extension */
         (void)snprintf(text, sizeof text, "%s.", at->below);
-        TRIB_TRY(add_client(at->list, text, client));
+        TRIB_TRY(add_client(at->list, text, at->folder, client));
     }
     return add_path(*client, path);
 }

@@ -6,8 +6,8 @@
  * valve1-0). Names are lower-cased and squeezed to [a-z0-9-]. Hidden files are passed over.
  *
  * errors   TRIB_E_NOT_FOUND for a folder that is not there, or without a single client;
- * TRIB_E_ARGUMENT for two clients of one name; TRIB_E_LIMIT past TRIB_CLIENT_LIST_MAX threads plain
- * data once read
+ *          TRIB_E_ARGUMENT for two clients of one name; TRIB_E_LIMIT past TRIB_CLIENT_LIST_MAX
+ * threads  plain data once read
  */
 #ifndef TRIB_RECORDING_POSIX_CLIENT_LIST_H
 #define TRIB_RECORDING_POSIX_CLIENT_LIST_H
@@ -19,6 +19,7 @@ enum { TRIB_CLIENT_LIST_MAX = 100000 };
 
 typedef struct trib_client_files {
     char name[64];
+    char *place;  /* what a gateway replays for it: its file, or the folder of its files; owned */
     char **paths; /* [count], owned */
     size_t count;
 } trib_client_files;

@@ -62,6 +62,8 @@ static void files_and_folders_are_clients_in_the_order_of_names(void **state) {
     assert_int_equal(list.count, 2);
     assert_string_equal(list.clients[0].name, "press-4-hall-b");
     assert_int_equal(list.clients[0].count, 1);
+    assert_non_null(strstr(list.clients[0].place, "/Press 4 (Hall B).csv"));
+    assert_string_equal(list.clients[1].place + strlen(folder.path), "/s02");
     assert_string_equal(list.clients[1].name, "s02");
     assert_int_equal(list.clients[1].count, 2);
     assert_non_null(strstr(list.clients[1].paths[0], "/s02/a.csv"));
@@ -84,6 +86,7 @@ static void every_file_may_be_a_client(void **state) {
     assert_int_equal(list.count, 2);
     assert_string_equal(list.clients[0].name, "valve1-10");
     assert_string_equal(list.clients[1].name, "valve1-2");
+    assert_string_equal(list.clients[1].place + strlen(folder.path), "/valve1/2.csv");
     trib_client_list_deinit(&list);
     end(&folder);
 }
