@@ -52,7 +52,7 @@ client() { # mosquitto_pub|mosquitto_sub NAME OPTION...
     local program=$1 name=$2 key=$authority/$2.key
     shift 2
     [ -e "$key" ] || key=$folder/$name/$name.key
-    timeout 20 "$program" -V mqttv5 -h localhost -p "$port" --cafile "$authority/ca.pem" \
+    timeout 20 "$program" -V mqttv5 -h 127.0.0.1 -p "$port" --cafile "$authority/ca.pem" \
         --cert "$authority/$name.pem" --key "$key" -q 1 "$@"
 }
 publishes() { # NAME TOPIC
@@ -90,10 +90,10 @@ equals "$everything" "$(hears gw-1 '#' 'tributary/#' 'tributary/v1/f/gw-2/down/#
 equals 4 "$(hears cloud 'tributary/#' | wc -l)" "topics that the cloud hears"
 
 # Without a certificate of this authority nobody gets in.
-refused "rror" timeout 20 mosquitto_pub -V mqttv5 -h localhost -p "$port" --cafile "$authority/ca.pem" -t x -m y
+refused "rror" timeout 20 mosquitto_pub -V mqttv5 -h 127.0.0.1 -p "$port" --cafile "$authority/ca.pem" -t x -m y
 "$tributary" identity init "$folder/other" >/dev/null
 "$tributary" identity gateway "$folder/other" gw-1 >/dev/null
-refused "rror" timeout 20 mosquitto_pub -V mqttv5 -h localhost -p "$port" --cafile "$authority/ca.pem" \
+refused "rror" timeout 20 mosquitto_pub -V mqttv5 -h 127.0.0.1 -p "$port" --cafile "$authority/ca.pem" \
     --cert "$folder/other/gw-1.pem" --key "$folder/other/gw-1.key" -t x -m y
 
 # Sizes: a chunk fits, twice that does not.

@@ -44,7 +44,7 @@ class Eve:
 
     def connection(self):
         keys = self.fleet.keys
-        return ["-h", "localhost", "-p", str(self.fleet.broker_port), "-V", "5", "--cafile",
+        return ["-h", "127.0.0.1", "-p", str(self.fleet.broker_port), "-V", "5", "--cafile",
                 str(keys / "ca.pem"), "--cert", str(keys / "eve.pem"), "--key", str(keys / "eve.key")]
 
     def listen(self):

@@ -134,7 +134,7 @@ class Fleet:
         path = self.folder / "cloud.yaml"
         path.write_text(f"""state: {self.folder}/cloud
 broker:
-  uri: ssl://localhost:{self.broker_port}
+  uri: ssl://127.0.0.1:{self.broker_port}
   ca: {self.keys}/ca.pem
   certificate: {self.keys}/cloud.pem
   key: {self.keys}/cloud.key
@@ -187,7 +187,7 @@ api: {{listen: "127.0.0.1:{self.api_port}", token_file: {self.folder}/token}}
         path.write_text(f"""federation: {federation}
 state: {self.folder}/state-{name}
 broker:
-  uri: ssl://localhost:{broker_port or self.broker_port}
+  uri: ssl://127.0.0.1:{broker_port or self.broker_port}
   ca: {self.keys}/ca.pem
   certificate: {self.keys}/{name}.pem
   key: {self.keys}/{name}.key
