@@ -23,6 +23,8 @@ GATEWAYS = int(os.environ.get("TRIB_CRASH_GATEWAYS", "16"))
 KILLS = int(os.environ.get("TRIB_CRASH_KILLS", "50"))
 SEED = int(os.environ.get("TRIB_CRASH_SEED", "7"))
 PHASES = ["receive", "append", "fsync", "receipt", "close", "commit", "publish"]
+EDGE_PHASES = ["receive", "append", "fsync", "receipt", "close"]
+EDGE_KILLS = KILLS * 2 // 5
 CLIP, WEIGHT, NAME = 10, 65536, "rotating-machine"
 KEEP = """CREATE TABLE IF NOT EXISTS kept (round INTEGER PRIMARY KEY, payload BLOB);
 CREATE TRIGGER IF NOT EXISTS keep AFTER INSERT ON outbox
@@ -55,19 +57,36 @@ def keep_updates(fleet, recordings):
             connection.executescript(KEEP)
 
 
-def crash_cloud(fleet, phase, nth):
-    """Runs the cloud until it kills itself before the nth operation of a phase; False if it never did."""
-    environment = dict(os.environ, LD_PRELOAD=str(shim), TRIB_KILL_AT=f"{phase}:{nth}",
-                       TRIB_KILL_LOG=str(fleet.folder / "kills"))
-    fleet.start("cloud", *cloud_command(fleet), environment=environment)
+def killing(fleet, phase, nth):
+    """The environment in which a program kills itself before the nth operation of a phase."""
+    return dict(os.environ, LD_PRELOAD=str(shim), TRIB_KILL_AT=f"{phase}:{nth}",
+                TRIB_KILL_LOG=str(fleet.folder / "kills"))
+
+
+def died(fleet, name):
+    """Waits until it has killed itself; False, and stopped, if it never did."""
     try:
-        wait_for("a kill", lambda: fleet.processes["cloud"].poll() is not None, 25, 0.01)
+        wait_for("a kill", lambda: fleet.processes[name].poll() is not None, 25, 0.01)
     except AssertionError:
-        fleet.stop("cloud", signal.SIGKILL)
+        fleet.stop(name, signal.SIGKILL)
         return False
-    killed = fleet.processes.pop("cloud").wait() == -signal.SIGKILL
-    assert killed, "the cloud stopped by itself: " + fleet.log("cloud")[-2000:]
+    killed = fleet.processes.pop(name).wait() == -signal.SIGKILL
+    assert killed, f"{name} stopped by itself: " + fleet.log(name)[-2000:]
     return True
+
+
+def crash_cloud(fleet, phase, nth):
+    fleet.start("cloud", *cloud_command(fleet), environment=killing(fleet, phase, nth))
+    return died(fleet, "cloud")
+
+
+def crash_gateway(fleet, recording, phase, nth):
+    """In living rounds, which wait for it; then it starts again as if nothing had been."""
+    fleet.stop(recording.stem)
+    start_gateway(fleet, recording, killing(fleet, phase, nth))
+    done = died(fleet, recording.stem)
+    start_gateway(fleet, recording)
+    return done
 
 
 def cloud_command(fleet):
@@ -138,8 +157,16 @@ with Fleet("crash") as fleet:
     print("kills by phase:", dict(kills), f"seed {SEED}")
     assert all(kills[phase] >= min(3, KILLS // len(PHASES)) for phase in PHASES), kills
 
-    # Gateways at random moments of living rounds.
+    # Gateways likewise, at moments of their own, and at any moment.
     fleet.start_cloud()
+    edge_kills = collections.Counter()
+    for _ in range(3 * EDGE_KILLS):
+        if sum(edge_kills.values()) == EDGE_KILLS:
+            break
+        phase = min(EDGE_PHASES, key=lambda p: (edge_kills[p], random.random()))
+        edge_kills[phase] += crash_gateway(fleet, random.choice(recordings), phase, random.randint(1, 20))
+    print("gateways' kills by phase:", dict(edge_kills))
+    assert all(edge_kills[phase] >= min(3, EDGE_KILLS // len(EDGE_PHASES)) for phase in EDGE_PHASES)
     for _ in range(10):
         victim = random.choice(recordings)
         time.sleep(random.random() * 0.3)  # the moment is what is tested

@@ -11,7 +11,8 @@
  *     append    writing to a ledger segment (edge: to the outbox's write-ahead log)
  *     fsync     syncing it
  *     receipt   writing to the socket after the ledger was synced, before anything else was written
- *     close     writing a model or strategy object
+ *               (edge: a join or an update, after the outbox was)
+ *     close     writing a model or strategy object (edge: a model slot)
  *     commit    writing to the registry's write-ahead log
  *     publish   writing to the socket after the registry was written
  */
@@ -72,7 +73,7 @@ static enum phase kind_of(int descriptor) {
     if (strstr(path, ".ledger") != NULL || strstr(path, "state.db-wal") != NULL) {
         return APPEND;
     }
-    if (strstr(path, "/objects/") != NULL) {
+    if (strstr(path, "/objects/") != NULL || strstr(path, "/model-") != NULL) {
         return CLOSE;
     }
     return strstr(path, "registry.db-wal") != NULL ? COMMIT : NONE;
