@@ -129,16 +129,9 @@ static trib_status show_federation(ctl_client *client, const char *name, bool js
     return TRIB_SUCCESS;
 }
 
-static trib_status show_gateway(ctl_client *client, const char *federation, const char *name,
-                                bool json) {
+static void print_gateway(const json_t *g, const char *name) {
     static const char *const counts[] = {"accepted", "duplicates", "late",       "refused",
                                          "replayed", "garbage",    "predictions"};
-    TRIB_SCOPED(ctl_json_release) json_t *g = NULL;
-    TRIB_TRY(ctl_client_get(client, &g, "federations", federation, "gateways", name, NULL));
-    if (json) {
-        ctl_json_print(json_incref(g));
-        return TRIB_SUCCESS;
-    }
     (void)printf("%-13s %s, agent %s\n", ctl_json_text(g, "gateway", name), gateway_state(g),
                  ctl_json_text(g, "agent_version", "unknown"));
     (void)printf("%-13s %s\n", ctl_json_flag(g, "in_round") ? "in the round" : "not in it",
@@ -151,7 +144,62 @@ static trib_status show_gateway(ctl_client *client, const char *federation, cons
     (void)printf("%-13s %s\n", "last label", ctl_json_text(g, "last_label", "-"));
     (void)printf("%-13s %s\n", "last verdict", ctl_json_text(g, "last_verdict", "-"));
     (void)printf("%-13s %lld\n", "release", ctl_json_integer(g, "release") & 0xffffffff);
+}
+
+static trib_status show_gateway(ctl_client *client, const char *federation, const char *name,
+                                bool json) {
+    TRIB_SCOPED(ctl_json_release) json_t *g = NULL;
+    TRIB_TRY(ctl_client_get(client, &g, "federations", federation, "gateways", name, NULL));
+    if (json) {
+        ctl_json_print(json_incref(g));
+        return TRIB_SUCCESS;
+    }
+    print_gateway(g, name);
     return TRIB_SUCCESS;
+}
+
+/* A gateway by its name alone: in each federation that knows it. */
+static trib_status find_gateway(ctl_client *client, const char *name, bool json) {
+    TRIB_SCOPED(ctl_json_release) json_t *answer = NULL;
+    TRIB_SCOPED(ctl_json_release) json_t *found = json_object();
+    TRIB_TRY(ctl_client_get(client, &answer, "federations", NULL));
+    const json_t *federations = json_object_get(answer, "federations");
+    size_t index;
+    const json_t *federation;
+    json_array_foreach(federations, index, federation) {
+        json_t *gateway = NULL;
+        const char *in = ctl_json_text(federation, "federation", "");
+        trib_status status =
+            ctl_client_get(client, &gateway, "federations", in, "gateways", name, NULL);
+        if (!trib_ok(status) && status.code != TRIB_E_NOT_FOUND) {
+            return status;
+        }
+        if (trib_ok(status)) {
+            (void)json_object_set_new(found, in, gateway);
+        }
+    }
+    if (json_object_size(found) == 0) {
+        return TRIB_FAIL(TRIB_E_NOT_FOUND,
+                         "there is no federation '%s', and no gateway of that name "
+                         "has joined one",
+                         name);
+    }
+    if (json) {
+        ctl_json_print(json_incref(found));
+        return TRIB_SUCCESS;
+    }
+    const char *in;
+    json_t *gateway;
+    json_object_foreach(found, in, gateway) {
+        (void)printf("%-13s %s\n", "federation", in);
+        print_gateway(gateway, name);
+    }
+    return TRIB_SUCCESS;
+}
+
+static trib_status show_named(ctl_client *client, const char *name, bool json) {
+    trib_status status = show_federation(client, name, json);
+    return status.code == TRIB_E_NOT_FOUND ? find_gateway(client, name, json) : status;
 }
 
 static trib_status status_run(const ctl_connection *connection, int count, char **words) {
@@ -160,7 +208,7 @@ static trib_status status_run(const ctl_connection *connection, int count, char 
     if (count == 0) {
         return show_all(client, connection->json);
     }
-    return count == 1 ? show_federation(client, words[0], connection->json)
+    return count == 1 ? show_named(client, words[0], connection->json)
                       : show_gateway(client, words[0], words[1], connection->json);
 }
 
@@ -184,10 +232,12 @@ static int run(const ctl_command *command, int argc, char **argv) {
 static const ctl_command status_command = {
     .name = "status",
     .summary = "what a cloud's federations and gateways are doing",
-    .help = "Usage: tributary status [OPTION...] [FEDERATION [GATEWAY]]\n\n"
-            "All federations; or one with its gateways; or one gateway, and why it is not in the\n"
-            "round.\n\n" CTL_CONNECTION_HELP "\nExamples:\n"
+    .help = "Usage: tributary status [OPTION...] [FEDERATION | GATEWAY | FEDERATION GATEWAY]\n\n"
+            "All federations; or one with its gateways; or one gateway, in the federations that\n"
+            "know it or in the one named, and why it is not in the round.\n\n" CTL_CONNECTION_HELP
+            "\nExamples:\n"
             "  tributary status\n"
+            "  tributary status press-07\n"
             "  tributary status plant press-07\n",
     .run = run,
 };

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """One cloud runs four federations at once, of every task: classes, values, anomalies by reconstruction,
 and a statistic. Each has gateways of its own, and each model equals its simulation, bit for bit."""
+import json
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from fleet import Fleet, wait_for  # noqa: E402
+from fleet import TRIBUTARY, Fleet, wait_for  # noqa: E402
 import machines  # noqa: E402
 
 GATEWAYS = 2
@@ -88,4 +90,12 @@ with Fleet("many") as fleet:
         assert served == digest, f"{name}: deployed {served}, simulated {digest}"
         for recording in (fleet.folder / f"data-{name}").glob("*.csv"):
             wait_for(f"{recording.stem} runs it", lambda: "judges" in fleet.log(recording.stem), 30)
+    # A gateway is found by its name alone, in the federation that knows it.
+    status = ["status", "--cloud", f"http://127.0.0.1:{fleet.api_port}", "--token-file", fleet.folder / "token"]
+    said = fleet.run(TRIBUTARY, *status, "loads-machine-1")
+    assert "loads" in said.splitlines()[0] and "the federation has finished its rounds" in said, said
+    found = json.loads(fleet.run(TRIBUTARY, *status, "loads-machine-1", "--json"))
+    assert list(found) == ["loads"] and found["loads"]["accepted"] > 0, found
+    nobody = subprocess.run([TRIBUTARY, *status, "nobody"], capture_output=True, text=True, timeout=20)
+    assert nobody.returncode == 1 and "no federation 'nobody'" in nobody.stderr, nobody
     print(f"{len(digests)} federations at once, each model as simulated; passed")
