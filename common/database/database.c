@@ -178,14 +178,6 @@ trib_status trib_database_sync(trib_database *database) {
                                          sqlite3_errstr(code));
 }
 
-uint64_t trib_database_changes(trib_database *database) {
-    return (uint64_t)sqlite3_changes64(database->handle);
-}
-
-uint64_t trib_database_last_row(trib_database *database) {
-    return (uint64_t)sqlite3_last_insert_rowid(database->handle);
-}
-
 trib_status trib_database_prepare(trib_database *database, const char *sql,
                                   trib_statement **ret_statement) {
     for (size_t i = 0; i < database->count; i++) {
@@ -229,10 +221,6 @@ void trib_bind_bytes(trib_statement *statement, int index, trib_bytes bytes) {
     note(statement, sqlite3_bind_blob64(statement->handle, index,
                                         bytes.data != NULL ? bytes.data : (const uint8_t *)"",
                                         bytes.size, SQLITE_TRANSIENT));
-}
-
-void trib_bind_null(trib_statement *statement, int index) {
-    note(statement, sqlite3_bind_null(statement->handle, index));
 }
 
 trib_status trib_statement_step(trib_statement *statement, bool *ret_row) {

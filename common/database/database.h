@@ -43,8 +43,6 @@ TRIB_MUST_CHECK trib_status trib_database_commit(trib_database *database);
 void trib_database_rollback(trib_database *database);
 /* Everything that is committed is durable when this returns. */
 TRIB_MUST_CHECK trib_status trib_database_sync(trib_database *database);
-uint64_t trib_database_changes(trib_database *database);  /* rows, by the last statement */
-uint64_t trib_database_last_row(trib_database *database); /* rowid of the last insert */
 
 /* A statement for `sql`, from the connection's cache, reset and with nothing bound; the connection
  * owns it. `sql` must be static text. */
@@ -56,7 +54,6 @@ void trib_bind_integer(trib_statement *statement, int index, int64_t value);
 void trib_bind_number(trib_statement *statement, int index, double value);
 void trib_bind_text(trib_statement *statement, int index, const char *text);
 void trib_bind_bytes(trib_statement *statement, int index, trib_bytes bytes);
-void trib_bind_null(trib_statement *statement, int index);
 
 /* One row further; *ret_row false at the end. */
 TRIB_MUST_CHECK trib_status trib_statement_step(trib_statement *statement, bool *ret_row);

@@ -313,10 +313,6 @@ trib_status trib_pipeline_finish(trib_pipeline *pipeline, const trib_window_sink
     return status;
 }
 
-const trib_pipeline_spec *trib_pipeline_spec_view(const trib_pipeline *pipeline) {
-    return &pipeline->spec;
-}
-
 trib_pipeline_counts trib_pipeline_counted(const trib_pipeline *pipeline) {
     return pipeline->counts;
 }

@@ -68,7 +68,6 @@ trib_status trib_pipeline_push(trib_pipeline *pipeline, int64_t time_us, const f
 TRIB_MUST_CHECK
 trib_status trib_pipeline_finish(trib_pipeline *pipeline, const trib_window_sink *sink);
 
-const trib_pipeline_spec *trib_pipeline_spec_view(const trib_pipeline *pipeline);
 trib_pipeline_counts trib_pipeline_counted(const trib_pipeline *pipeline);
 
 #endif
