@@ -46,9 +46,13 @@ static trib_status load_token(cloud_server *server) {
     return TRIB_SUCCESS;
 }
 
+static bool needs_token(const char *url) {
+    return strcmp(url, "/v1/health") != 0;
+}
+
 static bool allowed(const cloud_server *server, struct MHD_Connection *connection,
                     const char *url) {
-    if (strcmp(url, "/v1/health") == 0) {
+    if (!needs_token(url)) {
         return true;
     }
     const char *given = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
@@ -97,7 +101,7 @@ static cloud_request *new_request(struct MHD_Connection *connection, const char 
     memcpy(request->method, method, strlen(method) + 1);
     const char *after = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "after");
     request->after = after != NULL ? strtoll(after, NULL, 10) : -1;
-    request->body.ceiling = CLOUD_BODY_CEILING;
+    request->body.ceiling = needs_token(url) ? CLOUD_BODY_CEILING : 0;
     request->answer.ceiling = 16 << 20;
     return request;
 }
@@ -136,6 +140,11 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)version;
     cloud_request *request = *state;
     if (request == NULL) {
+        if (!allowed(server, connection, url)) { /* whoever has no token sends no body either */
+            return answer_text(
+                connection, 401,
+                "{\"error\":\"a valid bearer token is needed\",\"code\":\"denied\"}");
+        }
         *state = new_request(connection, url, method);
         return *state != NULL ? MHD_YES : MHD_NO;
     }
@@ -145,10 +154,6 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         request->status = fits ? request->status : 413;
         *upload_size = 0;
         return MHD_YES;
-    }
-    if (!allowed(server, connection, url)) {
-        return answer_text(connection, 401,
-                           "{\"error\":\"a valid bearer token is needed\",\"code\":\"denied\"}");
     }
     if (request->status == 413) {
         return answer_text(connection, 413,

@@ -13,9 +13,10 @@
 
 #include "cloud/app/config.h"
 #include "cloud/app/secrets.h"
+#include "cloud/ingest/revoked.h"
 #include "cloud/ledger/ledger.h"
 #include "cloud/object/object_store.h"
-#include "cloud/registry/registry.h"
+#include "cloud/registry/view.h"
 #include "cloud/round/live.h"
 #include "common/log/log.h"
 #include "common/mqtt/mqtt.h"
@@ -26,8 +27,8 @@ enum {
     CLOUD_MAX_FEDERATIONS = 64,
     CLOUD_QUEUE = 4096, /* events */
     CLOUD_BATCH = 256,  /* events that one fsync may serve */
-    CLOUD_KEPT = 4096,  /* updates that the view may be behind */
     CLOUD_REPUBLISH_MS = 5000,
+    CLOUD_VIEW_RETRY_MS = 1000, /* after a view could not be written */
     CLOUD_STRATEGIES =
         8, /* states of a strategy that are kept, should the newest records be lost */
     CLOUD_MAX_PUBLISHED = 8, /* objects of a federation on the broker at once */
@@ -69,6 +70,7 @@ typedef struct cloud_member {
     cloud_published published[CLOUD_MAX_PUBLISHED];
     size_t published_count;
     bool damaged;              /* a gap in the ledger lies within its open round */
+    bool recount_due;          /* somebody joined while a round is open */
     trib_round_action pending; /* what a record asked for while it was applied */
     bool closed;               /* since cloud_prune looked last */
 } cloud_member;
@@ -79,13 +81,6 @@ typedef struct cloud_reply {
     cloud_gateway *gateway;
     trib_wire_Receipt receipt;
 } cloud_reply;
-
-typedef struct cloud_kept_record {
-    uint32_t type;
-    uint64_t position;
-    uint8_t *payload;
-    size_t size;
-} cloud_kept_record;
 
 typedef struct cloud_counts {
     uint64_t joins, joins_refused, accepted, duplicates, late, refused, replayed, garbage, dropped,
@@ -110,17 +105,20 @@ typedef struct cloud_core {
     trib_mqtt *mqtt;
     cloud_reply replies[CLOUD_BATCH];
     size_t reply_count;
-    cloud_kept_record *kept; /* records that the view has not taken yet; owned, as their payloads */
-    size_t kept_count, kept_capacity;
-    bool view_due;       /* something is kept that people ask for; updates alone may wait */
-    trib_buffer scratch; /* for encoding */
+    cloud_view view;        /* what the registry has not taken yet */
+    uint64_t view_retry_ms; /* it could not be written: again then; 0: no */
+    cloud_revoked revoked;  /* in whatever federation, of now or later */
+    trib_buffer scratch;    /* for encoding */
     trib_buffer frame;
     trib_buffer payload;
     cloud_counts counts;
     uint64_t signatures;
+    uint64_t gaps, gap_records; /* of the ledger, as far as the start had to read it */
+    uint64_t recovered_from; /* the view's position at the start: records up to it are not applied
+                                again, but for updates */
     bool restoring; /* from the view: a document begins the state, whatever lineage it went on with
                      */
-    bool failed;    /* the state is ahead of the ledger: stop, and let a restart recover */
+    bool failed;    /* state and ledger have parted: nothing leaves any more; a restart recovers */
     volatile bool stop;
 } cloud_core;
 
@@ -130,7 +128,7 @@ TRIB_MUST_CHECK trib_status cloud_core_create(const cloud_config *config, bool r
 void cloud_core_destroy(cloud_core *core);
 
 /* ---- loop.c ---- */
-/* Runs until stopped; TRIB_E_IO when the ledger failed. */
+/* Runs until stopped; TRIB_E_IO when the ledger failed, TRIB_E_STATE when the core has. */
 TRIB_MUST_CHECK trib_status cloud_core_run(cloud_core *core);
 /* From any thread; false when the queue is full. The event is then still the caller's. */
 TRIB_MUST_CHECK bool cloud_core_push(cloud_core *core, cloud_event *event);
@@ -145,10 +143,15 @@ TRIB_MUST_CHECK trib_status cloud_keep_update(cloud_core *core, const cloud_reco
 /* Applies a record to the state; what recovery and the running core share. */
 TRIB_MUST_CHECK trib_status cloud_apply(cloud_core *core, const cloud_record *record);
 TRIB_MUST_CHECK trib_status cloud_apply_update(cloud_core *core, const cloud_record *record);
+/* A gap in the ledger, noted once and applied to rounds that were open across it. */
+void cloud_note_gap(cloud_core *core, const cloud_record *record);
+void cloud_apply_gap(cloud_core *core, const cloud_record *record);
 cloud_member *cloud_find(cloud_core *core, const char *federation);
-/* Durable from here on: one fsync, then the view, then replies. */
+/* Durable from here on: one fsync, then the view, then replies. TRIB_E_STATE, and none of it, once
+ * the core has failed. */
 TRIB_MUST_CHECK trib_status cloud_settle(cloud_core *core);
-void cloud_drop_kept(cloud_core *core);
+/* State and ledger have parted: what follows would tell what no record says. Passes `status` on. */
+TRIB_MUST_CHECK trib_status cloud_fail(cloud_core *core, trib_status status);
 
 /* ---- joins.c ---- */
 void cloud_handle_join(cloud_core *core, cloud_member *member, const char *gateway,
@@ -171,6 +174,8 @@ void cloud_consider_round(cloud_core *core, cloud_member *member);
 void cloud_take_action(cloud_core *core, cloud_member *member, trib_round_action action,
                        const char *reason);
 void cloud_tick(cloud_core *core);
+/* Before what changes who or what is counted: rounds that are complete close as they are. */
+TRIB_MUST_CHECK trib_status cloud_complete_rounds(cloud_core *core);
 /* Takes away what rounds that closed have superseded; after their records are durable. */
 void cloud_prune(cloud_core *core);
 uint64_t cloud_tick_wait_ms(const cloud_core *core);

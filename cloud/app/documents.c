@@ -35,14 +35,16 @@ static trib_status record_document(cloud_core *core, cloud_record_Type type, con
     TRIB_TRY(
         cloud_append(core, (uint32_t)type, cloud_record_Federation_fields, &record, &position));
     trib_bytes payload = trib_buffer_view(&core->scratch);
-    return cloud_apply(
-        core, &(cloud_record){.position = position, .type = (uint32_t)type, .payload = payload});
+    const cloud_record made_record = {
+        .position = position, .type = (uint32_t)type, .payload = payload};
+    return cloud_fail(core, cloud_apply(core, &made_record));
 }
 
 static trib_status put_in_force(cloud_core *core, const document *made) {
     TRIB_TRY(record_document(core, cloud_record_Type_TYPE_FEDERATION, made));
     cloud_member *member = cloud_find(core, made->federation);
     member->federation_due = member->round_due = true;
+    member->release_due = member->release_due || made->new_lineage;
     trib_log(TRIB_LOG_INFO, "federation applied", "federation=%s revision=%llu lineage=%s",
              made->federation, (unsigned long long)made->revision,
              made->new_lineage ? "new" : "same");
@@ -79,6 +81,7 @@ trib_status cloud_apply_document(cloud_core *core, const char *name, trib_bytes 
         return TRIB_FAIL(TRIB_E_IO, "no memory for a federation");
     }
     TRIB_TRY(trib_federation_parse(name, text, parsed));
+    TRIB_TRY(cloud_complete_rounds(core));
     cloud_member *member = cloud_find(core, parsed->name);
     if (member == NULL && core->member_count == CLOUD_MAX_FEDERATIONS) {
         return TRIB_FAIL(TRIB_E_LIMIT, "this cloud runs %d federations already",
@@ -87,6 +90,11 @@ trib_status cloud_apply_document(cloud_core *core, const char *name, trib_bytes 
     bool same = false;
     if (member != NULL && member->live->revision > 0) {
         TRIB_TRY(same_lineage(core, member->live->federation, parsed, &same));
+    }
+    if (!same) { /* what cannot begin must not come into the ledger */
+        trib_course course;
+        TRIB_TRY(trib_course_init(&course, core->crypto, parsed));
+        trib_course_deinit(&course);
     }
     const document made = {.federation = parsed->name,
                            .revision = member != NULL ? next_revision(member->live) : 1,

@@ -16,17 +16,6 @@ trib_status cloud_ensure_keys(cloud_core *core, cloud_live *live, cloud_gateway 
                              gateway);
 }
 
-/* Gateways are revoked by name, whatever federation they were in. */
-static bool revoked_anywhere(const cloud_core *core, const char *name) {
-    for (size_t i = 0; i < core->member_count; i++) {
-        const cloud_gateway *gateway = cloud_gateway_find(&core->members[i].live->gateways, name);
-        if (gateway != NULL && gateway->revoked) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static trib_status record_join(cloud_core *core, cloud_live *live, const cloud_join *join,
                                trib_bytes envelope) {
     cloud_record_Join record = cloud_record_Join_init_zero;
@@ -41,7 +30,7 @@ static trib_status record_join(cloud_core *core, cloud_live *live, const cloud_j
     uint64_t position;
     TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_JOIN, cloud_record_Join_fields, &record,
                           &position));
-    return cloud_live_apply_join(live, core->crypto, &record, envelope);
+    return cloud_fail(core, cloud_live_apply_join(live, core->crypto, &record, envelope));
 }
 
 /* Generations rise within an enrolment, and an enrolment ends the one before: a gateway that lost
@@ -74,7 +63,7 @@ static trib_status take_join(cloud_core *core, cloud_member *member, const char 
     cloud_join join;
     TRIB_TRY(cloud_join_verify(&rules, payload, &join));
     cloud_gateway *gateway = cloud_gateway_find(&live->gateways, name);
-    if (revoked_anywhere(core, name)) {
+    if (cloud_revoked_has(&core->revoked, name)) { /* by name, whatever federation it was in */
         return TRIB_FAIL(TRIB_E_DENIED, "the gateway is revoked");
     }
     TRIB_TRY(cloud_live_capable(live, &join.message.capabilities));
@@ -100,6 +89,7 @@ static trib_status take_join(cloud_core *core, cloud_member *member, const char 
              live->name, name, (unsigned long long)gateway->generation,
              gateway->capabilities.agent_version);
     cloud_send_welcome(core, member, gateway);
+    member->recount_due = true; /* an open round may ask it, too */
     cloud_consider_round(core, member);
     return TRIB_SUCCESS;
 }
@@ -223,19 +213,22 @@ trib_status cloud_revoke(cloud_core *core, const char *name, bool drop) {
     if (!trib_topic_name_valid(name)) {
         return TRIB_FAIL(TRIB_E_ARGUMENT, "'%s' is no gateway's name", name);
     }
-    if (revoked_anywhere(core, name)) {
+    if (cloud_revoked_has(&core->revoked, name)) {
         return TRIB_SUCCESS; /* once is enough, and the epoch counts revoked gateways */
+    }
+    if (core->revoked.count == CLOUD_MAX_REVOKED) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "%d gateways are revoked already", CLOUD_MAX_REVOKED);
     }
     cloud_record_Revoked record = cloud_record_Revoked_init_zero;
     memcpy(record.gateway, name, strlen(name) + 1);
     record.discard = drop;
     record.time_ms = trib_wall_ms(core->clock);
     uint64_t position;
-    TRIB_TRY(cloud_settle(core)); /* a round that is complete closes with what it has counted */
-    cloud_tick(core);
+    TRIB_TRY(cloud_complete_rounds(core)); /* with what they have counted */
     TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_REVOKED, cloud_record_Revoked_fields,
                           &record, &position));
     TRIB_TRY(cloud_settle(core));
+    TRIB_TRY(cloud_fail(core, cloud_revoked_add(&core->revoked, name)));
     for (size_t i = 0; i < core->member_count; i++) {
         cloud_member *member = &core->members[i];
         cloud_live_apply_revoked(member->live, &record);

@@ -103,7 +103,8 @@ static void turn_away(cloud_core *core) {
     }
 }
 
-/* One fsync serves whatever was waiting; a queue that never empties is cut into batches. */
+/* One fsync serves whatever was waiting; a queue that never empties is cut into batches. Once the
+ * core has failed, settling says so, and nothing is closed or published any more. */
 static trib_status run_batch(cloud_core *core) {
     cloud_event *event = trib_queue_pop(core->queue, wait_ms(core));
     for (size_t handled = 0; event != NULL && handled < CLOUD_BATCH; handled++) {
@@ -120,7 +121,7 @@ static trib_status run_batch(cloud_core *core) {
             }
         }
         cloud_event_destroy(event);
-        bool more = handled + 1 < CLOUD_BATCH && core->reply_count < CLOUD_BATCH;
+        bool more = !core->failed && handled + 1 < CLOUD_BATCH && core->reply_count < CLOUD_BATCH;
         event = more ? trib_queue_pop(core->queue, 0) : NULL;
     }
     TRIB_TRY(cloud_settle(core));

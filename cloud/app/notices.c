@@ -153,6 +153,15 @@ static trib_status publish_release(cloud_core *core, cloud_member *member,
                           &notice);
 }
 
+/* The retained notice is of another lineage's model, whose chunks are cleared. */
+static trib_status clear_release(cloud_core *core, const cloud_live *live) {
+    char topic[TRIB_TOPIC_SIZE];
+    trib_topic where = {.kind = TRIB_TOPIC_ALL_RELEASE};
+    memcpy(where.federation, live->name, sizeof where.federation);
+    trib_topic_format(&where, topic);
+    return trib_mqtt_publish(core->mqtt, topic, (trib_bytes){NULL, 0}, true);
+}
+
 /* Clears the chunks of objects that no current notice names. */
 static void clear_superseded(cloud_core *core, cloud_member *member, const uint8_t *base,
                              const uint8_t *released) {
@@ -216,6 +225,9 @@ static trib_status publish_objects(cloud_core *core, cloud_member *member) {
     member->round_due = false;
     if (member->release_due && has_release) {
         TRIB_TRY(publish_release(core, member, &released));
+    }
+    if (member->release_due && !has_release && live->release_count > 0) {
+        TRIB_TRY(clear_release(core, live));
     }
     member->release_due = false;
     clear_superseded(core, member, has_base ? base.id.bytes : NULL,

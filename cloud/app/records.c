@@ -22,6 +22,11 @@ static trib_status find_or_add(cloud_core *core, const char *federation,
         TRIB_TRY(cloud_live_create(federation, &live));
         member = &core->members[core->member_count++];
         *member = (cloud_member){.live = live};
+        for (size_t i = 0; i < core->revoked.count; i++) { /* before it was there */
+            cloud_record_Revoked record = cloud_record_Revoked_init_zero;
+            memcpy(record.gateway, core->revoked.names[i], sizeof record.gateway);
+            cloud_live_apply_revoked(live, &record);
+        }
     }
     *ret_member = member;
     return TRIB_SUCCESS;
@@ -71,7 +76,8 @@ static trib_status apply_opened(cloud_core *core, const cloud_record *record) {
     cloud_member *member;
     TRIB_TRY(trib_wire_decode(cloud_record_RoundOpened_fields, record->payload, &message));
     TRIB_TRY(need(core, message.federation, &member));
-    member->damaged = false;
+    /* Of a round whose close is lost, what the next one starts from is lost, too. */
+    member->damaged = member->damaged && member->live->round_open;
     return cloud_live_apply_opened(member->live, &message, record->position,
                                    trib_monotonic_ms(core->clock));
 }
@@ -81,15 +87,16 @@ static trib_status apply_closed(cloud_core *core, const cloud_record *record) {
     cloud_member *member;
     TRIB_TRY(trib_wire_decode(cloud_record_RoundClosed_fields, record->payload, &message));
     TRIB_TRY(need(core, message.federation, &member));
+    member->damaged = false;
     cloud_live_apply_closed(member->live, &message);
     return TRIB_SUCCESS;
 }
 
-/* A revocation is of the gateway, in every federation; gateways that join a federation later are
- * checked against the others (joins.c). */
+/* A revocation is of the gateway, in every federation, also those that are applied later. */
 static trib_status apply_revoked(cloud_core *core, const cloud_record *record) {
     cloud_record_Revoked message = cloud_record_Revoked_init_zero;
     TRIB_TRY(trib_wire_decode(cloud_record_Revoked_fields, record->payload, &message));
+    TRIB_TRY(cloud_revoked_add(&core->revoked, message.gateway));
     for (size_t i = 0; i < core->member_count; i++) {
         cloud_live_apply_revoked(core->members[i].live, &message);
     }
@@ -105,13 +112,33 @@ static trib_status apply_release(cloud_core *core, const cloud_record *record) {
     return TRIB_SUCCESS;
 }
 
+void cloud_note_gap(cloud_core *core, const cloud_record *record) {
+    core->gaps++;
+    core->gap_records += record->gap_end - record->position + 1;
+    trib_log(TRIB_LOG_ERROR, "records of the ledger are damaged",
+             "first=%llu last=%llu why=what they said is lost, a revocation perhaps: look whether "
+             "whoever was revoked still is, and revoke again whoever is not",
+             (unsigned long long)record->position, (unsigned long long)record->gap_end);
+}
+
 /* A gap abandons the rounds that were open across it: what it held cannot be known. */
-static void apply_gap(cloud_core *core, const cloud_record *record) {
+void cloud_apply_gap(cloud_core *core, const cloud_record *record) {
     for (size_t i = 0; i < core->member_count; i++) {
         cloud_live *live = core->members[i].live;
         if (live->round_open && record->gap_end > live->opened_position) {
             core->members[i].damaged = true;
         }
+    }
+}
+
+/* Rounds and releases may have begun in a gap. Their numbers must not come again: gateways have
+ * seen them. Each took a record at least; a later record says what the number is. */
+static void skip_numbers(cloud_core *core, const cloud_record *record) {
+    uint64_t lost = record->gap_end - record->position + 1;
+    for (size_t i = 0; i < core->member_count; i++) {
+        cloud_live *live = core->members[i].live;
+        live->round_count += (uint32_t)lost;
+        live->release_count += (uint32_t)lost;
     }
 }
 
@@ -134,7 +161,9 @@ trib_status cloud_apply(cloud_core *core, const cloud_record *record) {
     case cloud_record_Type_TYPE_UPDATE:
         return TRIB_SUCCESS; /* cloud_apply_update, for rounds that are still open */
     case cloud_record_Type_TYPE_NONE:
-        apply_gap(core, record);
+        cloud_note_gap(core, record);
+        skip_numbers(core, record);
+        cloud_apply_gap(core, record);
         return TRIB_SUCCESS;
     }
     return TRIB_SUCCESS; /* of a newer version */
@@ -157,31 +186,17 @@ trib_status cloud_apply_update(cloud_core *core, const cloud_record *record) {
         return TRIB_SUCCESS; /* of a round that is closed */
     }
     trib_round_action action = TRIB_ACTION_NONE;
-    TRIB_TRY(cloud_live_apply_update(member->live, &message, update, record->position, &action));
+    trib_status status =
+        cloud_live_apply_update(member->live, &message, update, record->position, &action);
+    if (status.code == TRIB_E_STATE) { /* the opening of its round is lost in a gap */
+        trib_log(TRIB_LOG_ERROR, "a recorded update skipped", "federation=%s gateway=%s why=%s",
+                 member->live->name, message.gateway, trib_message());
+        return TRIB_SUCCESS;
+    }
+    TRIB_TRY(status);
     if (action != TRIB_ACTION_NONE) {
         member->pending = action;
     }
-    return TRIB_SUCCESS;
-}
-
-/* Keeps a copy for the view, which takes records once they are durable. */
-static trib_status keep(cloud_core *core, uint32_t type, uint64_t position, trib_bytes payload) {
-    if (core->kept_count == core->kept_capacity) {
-        size_t capacity = core->kept_capacity > 0 ? 2 * core->kept_capacity : 16;
-        cloud_kept_record *larger =
-            trib_resize(core->kept, core->kept_count * sizeof *larger, capacity * sizeof *larger);
-        if (larger == NULL) {
-            return TRIB_FAIL(TRIB_E_IO, "no memory for the registry's records");
-        }
-        core->kept = larger;
-        core->kept_capacity = capacity;
-    }
-    uint8_t *copy = trib_allocate(payload.size, 1);
-    if (copy == NULL) {
-        return TRIB_FAIL(TRIB_E_IO, "no memory for a record of %zu bytes", payload.size);
-    }
-    memcpy(copy, payload.data, payload.size);
-    core->kept[core->kept_count++] = (cloud_kept_record){type, position, copy, payload.size};
     return TRIB_SUCCESS;
 }
 
@@ -199,8 +214,9 @@ trib_status cloud_append(cloud_core *core, uint32_t type, const void *fields, co
     if (type == (uint32_t)cloud_record_Type_TYPE_UPDATE) {
         return TRIB_SUCCESS; /* cloud_keep_update */
     }
-    core->view_due = true;
-    return keep(core, type, *ret_position, payload);
+    cloud_view_keep(&core->view,
+                    &(cloud_record){.type = type, .position = *ret_position, .payload = payload});
+    return TRIB_SUCCESS;
 }
 
 trib_status cloud_keep_update(cloud_core *core, const cloud_record_Update *record, uint64_t round,
@@ -215,51 +231,41 @@ trib_status cloud_keep_update(cloud_core *core, const cloud_record_Update *recor
     trib_bytes view = trib_written(&update);
     trib_wire_put(&copy.update, &view);
     TRIB_TRY(trib_wire_encode(cloud_record_Update_fields, &copy, &writer));
-    core->view_due = core->view_due || core->kept_count >= CLOUD_KEPT;
-    return keep(core, (uint32_t)cloud_record_Type_TYPE_UPDATE, position, trib_written(&writer));
+    cloud_view_keep(&core->view, &(cloud_record){.type = (uint32_t)cloud_record_Type_TYPE_UPDATE,
+                                                 .position = position,
+                                                 .payload = trib_written(&writer)});
+    return TRIB_SUCCESS;
 }
 
-/* Brings the view up to what is durable. */
-static trib_status refresh_view(cloud_core *core) {
-    TRIB_TRY(cloud_registry_begin(core->registry));
-    trib_status status = TRIB_SUCCESS;
-    for (size_t i = 0; trib_ok(status) && i < core->kept_count; i++) {
-        const cloud_kept_record *kept = &core->kept[i];
-        status = cloud_registry_take(
-            core->registry, &(cloud_record){.type = kept->type,
-                                            .position = kept->position,
-                                            .payload = trib_bytes_of(kept->payload, kept->size)});
-    }
-    if (trib_ok(status)) {
-        status = cloud_registry_commit(core->registry, core->kept[core->kept_count - 1].position);
-    }
-    if (!trib_ok(status)) {
-        cloud_registry_rollback(core->registry);
-    }
+trib_status cloud_fail(cloud_core *core, trib_status status) {
+    core->failed = core->failed || !trib_ok(status);
+    core->stop = core->stop || core->failed;
     return status;
 }
 
-void cloud_drop_kept(cloud_core *core) {
-    for (size_t i = 0; i < core->kept_count; i++) {
-        trib_free(core->kept[i].payload);
+/* Only a view: rounds go on without it, and it catches up once it can be written. */
+static void refresh_view(cloud_core *core) {
+    uint64_t now = trib_monotonic_ms(core->clock);
+    if (!core->view.due || core->view_retry_ms > now) {
+        return;
     }
-    core->kept_count = 0;
+    core->view_retry_ms = 0;
+    trib_status status = cloud_view_refresh(&core->view);
+    if (!trib_ok(status)) {
+        core->view_retry_ms = now + CLOUD_VIEW_RETRY_MS;
+        trib_log(TRIB_LOG_WARN, "the registry is behind", "why=%s", trib_message());
+    }
 }
 
 trib_status cloud_settle(cloud_core *core) {
+    if (core->failed) {
+        return TRIB_FAIL(TRIB_E_STATE, "a record could not be applied: a restart recovers");
+    }
     TRIB_TRY(cloud_ledger_sync(core->ledger));
     for (size_t i = 0; i < core->reply_count; i++) {
         cloud_send_receipt(core, &core->replies[i]);
     }
     core->reply_count = 0;
-    if (core->view_due) {
-        trib_status status = refresh_view(core);
-        if (trib_ok(status)) {
-            cloud_drop_kept(core);
-            core->view_due = false;
-        } else { /* only a view: rounds go on, and it catches up with the next one */
-            trib_log(TRIB_LOG_WARN, "the registry is behind", "why=%s", trib_message());
-        }
-    }
+    refresh_view(core);
     return TRIB_SUCCESS;
 }

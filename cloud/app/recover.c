@@ -62,10 +62,12 @@ static trib_status apply_stored(void *context, const cloud_record *record) {
 static trib_status restore_numbers(cloud_core *core) {
     for (size_t i = 0; i < core->member_count; i++) {
         cloud_live *live = core->members[i].live;
-        uint64_t last = 0, closed = 0;
+        uint64_t last = 0, closed = 0, released = 0;
         TRIB_TRY(cloud_registry_last_round(core->registry, live->name, false, &last));
         TRIB_TRY(cloud_registry_last_round(core->registry, live->name, true, &closed));
+        TRIB_TRY(cloud_registry_last_release(core->registry, live->name, &released));
         live->round_count = (uint32_t)last;
+        live->release_count = (uint32_t)released;
         live->closed_through = closed;
         if (live->round_open && live->round.plan.number <= closed) {
             live->round_open = false; /* the newest opening is of a round that ended since */
@@ -107,7 +109,11 @@ static trib_status take_update(void *context, const cloud_record *record) {
     trib_bytes update;
     if (record->type != (uint32_t)cloud_record_Type_TYPE_UPDATE) {
         if (record->type == 0) {
-            return cloud_apply(pass->core, record); /* a gap within an open round */
+            /* The first pass has noted those after the view's position. */
+            if (record->gap_end <= pass->core->recovered_from) {
+                cloud_note_gap(pass->core, record);
+            }
+            cloud_apply_gap(pass->core, record); /* within an open round */
         }
         return TRIB_SUCCESS;
     }
@@ -181,6 +187,7 @@ static trib_status recover(cloud_core *core, bool rebuild) {
     TRIB_TRY(core->crypto->hkdf_expand(core->secrets.master.bytes,
                                        trib_bytes_text("tributary/v1 ledger"), seed, sizeof seed));
     TRIB_TRY(cloud_ledger_open(core->disk, path, trib_load_u64(seed), &core->ledger));
+    TRIB_TRY(core->disk->sync_folder(core->disk, core->config.state)); /* its folder's name */
     if (cloud_ledger_torn_bytes(core->ledger) > 0) {
         trib_log(TRIB_LOG_WARN, "the ledger's torn tail was cut", "bytes=%" PRIu64,
                  cloud_ledger_torn_bytes(core->ledger));
@@ -193,6 +200,8 @@ static trib_status recover(cloud_core *core, bool rebuild) {
                          ": restore the ledger, or start with --rebuild",
                          position, cloud_ledger_end(core->ledger));
     }
+    core->recovered_from = position;
+    core->view = (cloud_view){.registry = core->registry, .ledger = core->ledger};
     core->restoring = true;
     TRIB_TRY(cloud_registry_restore(core->registry, apply_stored, core));
     core->restoring = false;
@@ -295,13 +304,13 @@ void cloud_core_destroy(cloud_core *core) {
     for (size_t i = 0; i < core->member_count; i++) {
         cloud_live_destroy(core->members[i].live);
     }
+    cloud_view_deinit(&core->view);
     cloud_ledger_close(core->ledger);
     cloud_registry_close(core->registry);
     if (core->objects != NULL) {
         core->objects->destroy(core->objects);
     }
-    cloud_drop_kept(core);
-    trib_free(core->kept);
+    cloud_revoked_deinit(&core->revoked);
     trib_buffer_deinit(&core->authorities);
     trib_buffer_deinit(&core->scratch);
     trib_buffer_deinit(&core->frame);

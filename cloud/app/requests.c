@@ -322,11 +322,12 @@ static void health(cloud_core *core, cloud_request *request) {
     trib_mqtt_counts mqtt = trib_mqtt_counted(core->mqtt);
     TRIB_SCOPED(release_json)
     json_t *value = json_pack(
-        "{s:s,s:s,s:s,s:I,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}}", "status",
-        "ok", "version", TRIB_VERSION, "broker",
+        "{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}}",
+        "status", "ok", "version", TRIB_VERSION, "broker",
         trib_mqtt_connected(core->mqtt) ? "connected" : "connecting", "incarnation",
         (json_int_t)core->incarnation, "records", (json_int_t)cloud_ledger_end(core->ledger),
-        "counts", "joins", (json_int_t)core->counts.joins, "joins_refused",
+        "gaps", (json_int_t)core->gaps, "gap_records", (json_int_t)core->gap_records, "counts",
+        "joins", (json_int_t)core->counts.joins, "joins_refused",
         (json_int_t)core->counts.joins_refused, "accepted", (json_int_t)core->counts.accepted,
         "duplicates", (json_int_t)core->counts.duplicates, "late", (json_int_t)core->counts.late,
         "refused", (json_int_t)core->counts.refused, "replayed", (json_int_t)core->counts.replayed,

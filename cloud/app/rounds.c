@@ -4,12 +4,21 @@
 
 #include "cloud/app/core.h"
 
+enum { CLOUD_SALTS = 16 }; /* drawn at most for a round */
+
 static trib_status fill_selection(cloud_core *core, cloud_live *live, trib_round_plan *plan) {
     bool statistics = live->course.stage == TRIB_STAGE_STATISTICS;
     trib_round_select(&live->federation->rounds, statistics, cloud_live_members(live), plan);
     plan->number = trib_round_number(core->incarnation, live->round_count + 1);
     plan->ordinal = statistics ? 0 : live->course.model->round + 1;
-    return core->crypto->random(plan->salt, sizeof plan->salt);
+    /* A salt that selects fewer than the quorum makes a round that can only be abandoned. */
+    for (int i = 0; i < CLOUD_SALTS; i++) {
+        TRIB_TRY(core->crypto->random(plan->salt, sizeof plan->salt));
+        if (cloud_live_selected(live, core->crypto, plan) >= plan->quorum) {
+            break;
+        }
+    }
+    return TRIB_SUCCESS;
 }
 
 /* A round of training starts from a model that is stored: of round 0 as drawn from the seed, if the
@@ -50,7 +59,11 @@ static trib_status open_round(cloud_core *core, cloud_member *member) {
     uint64_t position;
     TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_ROUND_OPENED,
                           cloud_record_RoundOpened_fields, &record, &position));
-    TRIB_TRY(cloud_live_apply_opened(live, &record, position, trib_monotonic_ms(core->clock)));
+    TRIB_TRY(cloud_fail(
+        core, cloud_live_apply_opened(live, &record, position, trib_monotonic_ms(core->clock))));
+    (void)cloud_live_recount(live, core->crypto); /* the hash selects about as many as are wanted */
+    member->damaged = member->recount_due = false;
+    member->pending = TRIB_ACTION_NONE;
     member->round_due = true;
     trib_log(TRIB_LOG_INFO, "round opened",
              "federation=%s round=%llu ordinal=%u kind=%s expected=%u", live->name,
@@ -133,6 +146,7 @@ static trib_status append_closed(cloud_core *core, cloud_member *member,
     TRIB_TRY(cloud_append(core, cloud_record_Type_TYPE_ROUND_CLOSED,
                           cloud_record_RoundClosed_fields, record, &position));
     cloud_live_apply_closed(member->live, record);
+    member->pending = TRIB_ACTION_NONE; /* whatever it was, it was this round's */
     member->round_due = true;
     return TRIB_SUCCESS;
 }
@@ -228,39 +242,66 @@ void cloud_take_action(cloud_core *core, cloud_member *member, trib_round_action
     } else { /* the state is ahead of the ledger: a restart closes the round again */
         trib_log(TRIB_LOG_ERROR, "round not closed", "federation=%s why=%s", member->live->name,
                  trib_message());
-        core->failed = true;
-        core->stop = true;
+        trib_ignore(cloud_fail(core, status));
     }
+}
+
+/* Who was counted is told, so it waits for the broker; nothing can come in before. */
+static void give_up_damaged(cloud_core *core, cloud_member *member) {
+    if (trib_mqtt_connected(core->mqtt)) {
+        /* Its own updates may have closed it while they were read again: that asks for nothing. */
+        (void)trib_round_step(&member->live->round,
+                              &(trib_round_event){.kind = TRIB_EVENT_DAMAGED});
+        cloud_take_action(core, member, TRIB_ACTION_ABANDON,
+                          "its records in the ledger are damaged");
+    }
+}
+
+static void tick(cloud_core *core, cloud_member *member, uint64_t now) {
+    cloud_live *live = member->live;
+    if (live->round_open && member->damaged) {
+        give_up_damaged(core, member);
+        return;
+    }
+    trib_round_action action = member->pending;
+    member->pending = TRIB_ACTION_NONE;
+    if (live->round_open && action == TRIB_ACTION_NONE && member->recount_due) {
+        action = cloud_live_recount(live, core->crypto);
+    }
+    member->recount_due = false;
+    if (live->round_open && action == TRIB_ACTION_NONE) {
+        action = trib_round_step(&live->round,
+                                 &(trib_round_event){.kind = TRIB_EVENT_TICK, .now_ms = now});
+    }
+    cloud_take_action(core, member, action, "fewer updates than the quorum at the deadline");
 }
 
 void cloud_tick(cloud_core *core) {
     uint64_t now = trib_monotonic_ms(core->clock);
-    for (size_t i = 0; i < core->member_count; i++) {
-        cloud_member *member = &core->members[i];
-        trib_round_action action = member->pending;
-        const char *reason = "fewer updates than the quorum at the deadline";
-        member->pending = TRIB_ACTION_NONE;
-        if (member->live->round_open && member->damaged) {
-            action = trib_round_step(&member->live->round,
-                                     &(trib_round_event){.kind = TRIB_EVENT_DAMAGED});
-            reason = "its records in the ledger are damaged";
-            member->damaged = false;
-        } else if (member->live->round_open && action == TRIB_ACTION_NONE) {
-            action = trib_round_step(&member->live->round,
-                                     &(trib_round_event){.kind = TRIB_EVENT_TICK, .now_ms = now});
-        }
-        cloud_take_action(core, member, action, reason);
+    for (size_t i = 0; i < core->member_count && !core->failed; i++) {
+        tick(core, &core->members[i], now);
     }
+}
+
+trib_status cloud_complete_rounds(cloud_core *core) {
+    TRIB_TRY(cloud_settle(core));
+    cloud_tick(core);
+    return core->failed ? TRIB_FAIL(TRIB_E_IO, "a round could not be closed: a restart recovers")
+                        : TRIB_SUCCESS;
 }
 
 uint64_t cloud_tick_wait_ms(const cloud_core *core) {
     uint64_t now = trib_monotonic_ms(core->clock), least = 1000;
     for (size_t i = 0; i < core->member_count; i++) {
-        if (core->members[i].live->round_open) {
-            uint64_t wait = trib_round_wait_ms(&core->members[i].live->round, now);
+        const cloud_member *member = &core->members[i];
+        if (member->live->round_open && member->damaged) {
+            continue; /* until the broker is there: an event says so */
+        }
+        if (member->live->round_open) {
+            uint64_t wait = trib_round_wait_ms(&member->live->round, now);
             least = wait < least ? wait : least;
         }
-        least = core->members[i].pending != TRIB_ACTION_NONE ? 0 : least;
+        least = member->pending != TRIB_ACTION_NONE ? 0 : least;
     }
     return least;
 }

@@ -80,11 +80,7 @@ static trib_status record_update(cloud_core *core, cloud_member *member, cloud_g
     if (trib_ok(status)) {
         status = cloud_keep_update(core, &record, round, position);
     }
-    if (!trib_ok(status)) { /* the ledger is ahead of the state: a restart counts the update */
-        core->failed = true;
-        core->stop = true;
-    }
-    return status;
+    return cloud_fail(core, status); /* a restart counts the update */
 }
 
 /* A whole update. What it says decides its verdict; only one that is to be counted is recorded. */

@@ -39,9 +39,8 @@ typedef struct watch {
     ctl_held_out *held_out; /* NULL: no scoring */
     FILE *record;           /* NULL: none */
     watch_baselines baselines;
-    long long last; /* ordinal of the newest round shown */
-    long long revision;
-    bool terminal; /* a live line at the bottom makes sense */
+    long long last; /* number of the newest round shown; -1: none */
+    bool terminal;  /* a live line at the bottom makes sense */
     bool done;
     long long predictions; /* of all gateways, when they were counted last */
     double counted_s;      /* then; 0: not yet */
@@ -275,8 +274,8 @@ static trib_status rounds_show(watch *w, const json_t *federation) {
     size_t index;
     json_t *round;
     json_array_foreach(json_object_get(answer, "rounds"), index, round) {
-        long long ordinal = ctl_json_integer(round, "ordinal");
-        if (interrupted || ordinal < w->last) {
+        long long number = ctl_json_integer(round, "number");
+        if (interrupted || number <= w->last) {
             break;
         }
         bool scored = round_score(w, round);
@@ -286,7 +285,7 @@ static trib_status rounds_show(watch *w, const json_t *federation) {
             round_print(w, round, expected > updates ? expected : updates, scored);
         }
         round_write(w, round, scored);
-        w->last = ordinal;
+        w->last = number;
     }
     return TRIB_SUCCESS;
 }
@@ -294,12 +293,6 @@ static trib_status rounds_show(watch *w, const json_t *federation) {
 static trib_status look(watch *w) {
     TRIB_SCOPED(ctl_json_release) json_t *federation = NULL;
     TRIB_TRY(ctl_client_get(w->client, &federation, "federations", w->options->federation, NULL));
-    long long revision = ctl_json_integer(federation, "revision");
-    const json_t *open = json_object_get(federation, "round");
-    if (revision != w->revision && ctl_json_integer(open, "ordinal") < w->last) {
-        w->last = -1; /* a new lineage counts its rounds anew */
-    }
-    w->revision = revision;
     TRIB_TRY(rounds_show(w, federation));
     /* The stage was read before the rounds: when it said done, all of them have been shown. */
     w->done = strcmp(ctl_json_text(federation, "stage", ""), "done") == 0;

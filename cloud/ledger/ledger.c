@@ -118,6 +118,10 @@ static trib_status open_last(cloud_ledger *ledger) {
                                       .handle = ledger->handle,
                                       .payload = {.ceiling = CLOUD_LEDGER_MAX_RECORD}},
                              .end = first - 1};
+    /* Whoever was killed between an append and its sync left records that only the page cache has:
+     * they would be counted, and receipted as duplicates, without any sync of ours after them. */
+    TRIB_TRY(ledger->disk->sync(ledger->disk, ledger->handle));
+    TRIB_TRY(ledger->disk->sync_folder(ledger->disk, ledger->folder));
     trib_status status = ledger->disk->size(ledger->disk, ledger->handle, &reader.walk.size);
     if (trib_ok(status)) {
         status = read_segment(&reader);

@@ -9,7 +9,8 @@
  * by one from 1 across segments. A record is durable once cloud_ledger_sync has returned; one sync
  * serves all that was appended before it.
  *
- * When opened, a torn tail (bytes after the last good record, with no good record behind them) is
+ * When opened, all that is there is made durable before it is read: it may be the page cache's
+ * alone. Then a torn tail (bytes after the last good record, with no good record behind them) is
  * cut. Damage with good records behind it is left alone and reported by the reader as a gap.
  *
  * errors   TRIB_E_IO from the disk; after a failed append the ledger is as it was before, after a

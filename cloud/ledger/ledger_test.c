@@ -11,6 +11,7 @@
 #include "cloud/ledger/ledger.h"
 #include "common/base/random.h"
 #include "common/port/posix/system.h"
+#include "tests/support/power.h"
 
 static char folder[64];
 
@@ -169,6 +170,49 @@ static void damage_with_good_records_behind_it_is_a_gap_and_is_not_cut(void **st
     }
 }
 
+/* What kill -9 leaves in the page cache is counted after a restart, and receipted without another
+ * append: then it must be there when the power goes. */
+static void what_was_never_synced_is_durable_once_it_was_opened(void **state) {
+    (void)state;
+    cloud_ledger *ledger = NULL;
+    power_watch(folder);
+    assert_true(trib_ok(cloud_ledger_open(power_disk(), folder, 42, &ledger)));
+    for (uint64_t n = 1; n <= 3; n++) {
+        uint8_t payload[64];
+        uint64_t position = 0;
+        memset(payload, (int)n, sizeof payload);
+        trib_bytes part = trib_bytes_of(payload, n + 1);
+        assert_true(trib_ok(cloud_ledger_append(ledger, 7, &part, 1, &position)));
+    }
+    cloud_ledger_close(ledger); /* as kill -9 does: without a sync */
+    assert_true(trib_ok(cloud_ledger_open(power_disk(), folder, 42, &ledger)));
+    assert_int_equal(cloud_ledger_end(ledger), 3);
+    assert_true(trib_ok(cloud_ledger_sync(ledger))); /* before a receipt; nothing was appended */
+    power_goes();
+    cloud_ledger_close(ledger);
+    power_is_back(POWER_LEAVES_SYNCED);
+    assert_true(trib_ok(cloud_ledger_open(power_disk(), folder, 42, &ledger)));
+    assert_int_equal(cloud_ledger_end(ledger), 3);
+    assert_int_equal(read_from(ledger, 1).good, 3);
+    cloud_ledger_close(ledger);
+}
+
+static void a_ledger_that_cannot_be_synced_is_not_opened(void **state) {
+    (void)state;
+    cloud_ledger *ledger = open_ledger();
+    append(ledger, 3);
+    cloud_ledger_close(ledger);
+    power_watch(folder);
+    for (size_t i = 0; i < 2; i++) { /* the segment, its folder */
+        power_flickers_after(i);
+        assert_int_equal(cloud_ledger_open(power_disk(), folder, 42, &ledger).code, TRIB_E_IO);
+        assert_true(power_failed());
+    }
+    ledger = open_ledger();
+    assert_int_equal(cloud_ledger_end(ledger), 3);
+    cloud_ledger_close(ledger);
+}
+
 static void smash_stack(uint8_t value) {
     volatile uint8_t frame[4096];
     for (size_t i = 0; i < sizeof frame; i++) {
@@ -235,6 +279,10 @@ int main(void) {
                                         drop_folder),
         cmocka_unit_test_setup_teardown(damage_with_good_records_behind_it_is_a_gap_and_is_not_cut,
                                         fresh_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(what_was_never_synced_is_durable_once_it_was_opened,
+                                        fresh_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(a_ledger_that_cannot_be_synced_is_not_opened, fresh_folder,
+                                        drop_folder),
         cmocka_unit_test_setup_teardown(checksums_do_not_depend_on_what_lies_on_the_stack,
                                         fresh_folder, drop_folder),
         cmocka_unit_test_setup_teardown(large_records_start_new_segments_that_are_read_across,

@@ -106,9 +106,9 @@ static trib_status take_federation(cloud_registry *registry, const cloud_record 
     trib_wire_catch(&message.document, &document);
     TRIB_TRY(trib_wire_decode(cloud_record_Federation_fields, record->payload, &message));
     TRIB_TRY(keep_document(registry, message.federation, record));
-    if (message.new_lineage) { /* rounds of the old lineage say nothing about the new one */
+    if (message.new_lineage) { /* rounds and releases of the old one say nothing about it */
         TRIB_TRY(trib_database_prepare(
-            registry->database, "DELETE FROM newest WHERE federation = ?1 AND type IN (3, 5)",
+            registry->database, "DELETE FROM newest WHERE federation = ?1 AND type IN (3, 5, 7)",
             &statement));
         trib_bind_text(statement, 1, message.federation);
         TRIB_TRY(trib_statement_finish(statement));
@@ -328,6 +328,19 @@ trib_status cloud_registry_last_round(cloud_registry *registry, const char *fede
     return TRIB_SUCCESS;
 }
 
+trib_status cloud_registry_last_release(cloud_registry *registry, const char *federation,
+                                        uint64_t *ret_number) {
+    trib_statement *statement;
+    bool row;
+    TRIB_TRY(trib_database_prepare(
+        registry->database, "SELECT max(number) FROM releases WHERE federation = ?1", &statement));
+    trib_bind_text(statement, 1, federation);
+    TRIB_TRY(trib_statement_step(statement, &row));
+    *ret_number = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
+    trib_statement_reset(statement);
+    return TRIB_SUCCESS;
+}
+
 trib_status cloud_registry_counted(cloud_registry *registry, const char *federation,
                                    trib_status (*each)(void *context, const cloud_counted_row *row),
                                    void *context) {
@@ -398,9 +411,9 @@ trib_status cloud_registry_rounds(cloud_registry *registry, const char *federati
     " closed_ms, model, served, reason, EXISTS (SELECT 1 FROM releases r WHERE r.federation ="     \
     " rounds.federation AND r.model = rounds.served) FROM rounds WHERE federation = ?1"
     static const char ended[] =
-        ROUND_COLUMNS " AND outcome <> 'open' AND ordinal > ?2 ORDER BY number LIMIT ?3";
+        ROUND_COLUMNS " AND outcome <> 'open' AND number > ?2 ORDER BY number LIMIT ?3";
     static const char with_model[] =
-        ROUND_COLUMNS " AND outcome = 'closed' AND ordinal > ?2 ORDER BY number DESC LIMIT ?3";
+        ROUND_COLUMNS " AND outcome = 'closed' AND number > ?2 ORDER BY number DESC LIMIT ?3";
     trib_statement *statement;
     TRIB_TRY(trib_database_prepare(registry->database, models ? with_model : ended, &statement));
     trib_bind_text(statement, 1, federation);

@@ -41,6 +41,11 @@ TRIB_MUST_CHECK trib_status cloud_registry_last_round(cloud_registry *registry,
                                                       const char *federation, bool closed_only,
                                                       uint64_t *ret_number);
 
+/* The same of releases, whatever lineage they were of. */
+TRIB_MUST_CHECK trib_status cloud_registry_last_release(cloud_registry *registry,
+                                                        const char *federation,
+                                                        uint64_t *ret_number);
+
 /* The newest round that counts an update of each gateway. The row is valid during the call. */
 typedef struct cloud_counted_row {
     const char *gateway;
@@ -83,7 +88,7 @@ typedef struct cloud_round_row {
     char reason[120];
     bool released;
 } cloud_round_row;
-/* Rounds that have ended with an ordinal above `after`, oldest first, or those with a model, newest
+/* Rounds that have ended with a number above `after`, oldest first, or those with a model, newest
  * first. At most `most`. */
 TRIB_MUST_CHECK trib_status cloud_registry_rounds(
     cloud_registry *registry, const char *federation, int64_t after, uint32_t most, bool models,

@@ -412,17 +412,17 @@ the_newest_records_come_back_in_order_each_document_where_its_first_stood(void *
     restores(registry, positions, 8, "document 2 of plant;document 1 of mill;");
 }
 
-static void a_new_lineage_forgets_the_rounds_of_the_old_one(void **state) {
+static void a_new_lineage_forgets_rounds_and_releases_of_the_old_one(void **state) {
     (void)state;
     TRIB_SCOPED(close_scoped) cloud_registry *registry = open_registry(path);
     tell_document("plant", 3, true); /* 23 */
     take(registry, 0, told.count);
-    const uint64_t before[] = {1, 3, 8, 12, 17, 18};
-    restores(registry, before, 6, "document 3 of plant;document 1 of mill;");
+    const uint64_t before[] = {1, 3, 8, 17, 18};
+    restores(registry, before, 5, "document 3 of plant;document 1 of mill;");
     tell_opened(5); /* 24 */
     take(registry, told.count - 1, told.count);
-    const uint64_t after[] = {1, 3, 8, 12, 17, 18, 24};
-    restores(registry, after, 7, "document 3 of plant;document 1 of mill;");
+    const uint64_t after[] = {1, 3, 8, 17, 18, 24};
+    restores(registry, after, 6, "document 3 of plant;document 1 of mill;");
 }
 
 static void restoring_stops_at_the_first_failure(void **state) {
@@ -475,7 +475,7 @@ static void rounds_are_listed_as_they_ended(void **state) {
     assert_string_equal(all.rows[2].outcome, "abandoned");
     assert_string_equal(all.rows[2].reason, "below quorum");
     assert_string_equal(all.rows[2].model, "");
-    assert_int_equal(rounds(registry, 0, 8, false).rows[0].number, 2);
+    assert_int_equal(rounds(registry, 1, 8, false).rows[0].number, 2);
     assert_int_equal(rounds(registry, -1, 2, false).count, 2);
     listing models = rounds(registry, -1, 8, true);
     assert_int_equal(models.count, 2);
@@ -494,6 +494,45 @@ static void the_newest_rounds_are_known_by_number(void **state) {
     assert_int_equal(number, 3);
     assert_true(trib_ok(cloud_registry_last_round(registry, "mill", false, &number)));
     assert_int_equal(number, 0);
+}
+
+static void the_newest_release_is_known_by_number_whatever_lineage_it_was_of(void **state) {
+    (void)state;
+    TRIB_SCOPED(close_scoped) cloud_registry *registry = open_registry(path);
+    uint64_t number = 9;
+    tell_document("plant", 3, true);
+    take(registry, 0, told.count);
+    assert_true(trib_ok(cloud_registry_last_release(registry, "plant", &number)));
+    assert_int_equal(number, 1);
+    assert_true(trib_ok(cloud_registry_last_release(registry, "mill", &number)));
+    assert_int_equal(number, 0);
+}
+
+/* Ordinals begin anew with each lineage, and an abandoned round leaves its own to the next. */
+static void a_page_of_rounds_goes_on_behind_a_number(void **state) {
+    (void)state;
+    TRIB_SCOPED(close_scoped) cloud_registry *registry = open_registry(path);
+    tell_document("plant", 3, true);
+    for (uint64_t number = 5; number < 8; number++) {
+        const cloud_record_RoundOpened record = {
+            .federation = "plant", .round = number, .ordinal = number == 5 ? 0 : 1};
+        tell(cloud_record_Type_TYPE_ROUND_OPENED, cloud_record_RoundOpened_fields, &record);
+        tell_closed(number, number == 6);
+    }
+    take(registry, 0, told.count);
+    uint64_t seen[8] = {0};
+    size_t count = 0;
+    for (int64_t after = -1;;) {
+        listing page = rounds(registry, after, 1, false);
+        if (page.count == 0) {
+            break;
+        }
+        seen[count++] = page.rows[0].number;
+        after = (int64_t)page.rows[0].number;
+    }
+    const uint64_t all[] = {1, 2, 3, 5, 6, 7};
+    assert_int_equal(count, 6);
+    assert_memory_equal(seen, all, sizeof all);
 }
 
 /* ---- who was counted last ------------------------------------------------------------------ */
@@ -632,7 +671,9 @@ int main(void) {
         CASE(a_transaction_that_was_rolled_back_leaves_no_trace),
         CASE(a_record_that_cannot_be_read_is_refused),
         CASE(the_newest_records_come_back_in_order_each_document_where_its_first_stood),
-        CASE(a_new_lineage_forgets_the_rounds_of_the_old_one),
+        CASE(a_new_lineage_forgets_rounds_and_releases_of_the_old_one),
+        CASE(the_newest_release_is_known_by_number_whatever_lineage_it_was_of),
+        CASE(a_page_of_rounds_goes_on_behind_a_number),
         CASE(restoring_stops_at_the_first_failure),
         CASE(rounds_are_listed_as_they_ended),
         CASE(the_newest_rounds_are_known_by_number),

@@ -99,6 +99,8 @@ trib_status cloud_live_apply_federation(cloud_live *live, const trib_crypto *cry
         live->course = course;
         live->has_model = false;
         live->round_open = false;
+        /* What was released means something else; its number stays used (release_count). */
+        live->release = (cloud_release_state){.number = 0};
         clear_round(live);
     } else {
         TRIB_TRY(trib_course_change(&live->course, parsed));
@@ -197,6 +199,10 @@ trib_status cloud_live_apply_update(cloud_live *live, const cloud_record_Update 
     cloud_update opened;
     cloud_gateway *gateway;
     TRIB_TRY(cloud_update_open(update, storage.ceiling, &storage, &opened));
+    if (!live->round_open || opened.message.round != live->round.plan.number) {
+        return TRIB_FAIL(TRIB_E_STATE, "an update of round %llu, which is not open",
+                         (unsigned long long)opened.message.round);
+    }
     TRIB_TRY(cloud_gateway_add(&live->gateways, record->gateway, &gateway));
     uint32_t weight = opened.message.examples;
     if (live->round.plan.statistics) {
@@ -278,6 +284,23 @@ trib_status cloud_live_restore_course(cloud_live *live, const trib_crypto *crypt
     return TRIB_SUCCESS;
 }
 
+static bool selects(const trib_crypto *crypto, const trib_round_plan *plan,
+                    const cloud_gateway *gateway) {
+    uint32_t selection = TRIB_SELECT_RANGE;
+    trib_ignore(trib_select(crypto, plan->salt, gateway->name, plan->number, &selection));
+    return selection < plan->fraction_ppm;
+}
+
+uint32_t cloud_live_selected(const cloud_live *live, const trib_crypto *crypto,
+                             const trib_round_plan *plan) {
+    uint32_t count = 0;
+    for (size_t i = 0; i < live->gateways.count; i++) {
+        const cloud_gateway *gateway = live->gateways.gateways[i];
+        count += cloud_live_takes_part(live, gateway) && selects(crypto, plan, gateway);
+    }
+    return count;
+}
+
 trib_round_action cloud_live_recount(cloud_live *live, const trib_crypto *crypto) {
     const trib_round_plan *plan = &live->round.plan;
     uint32_t reachable = 0;
@@ -286,10 +309,8 @@ trib_round_action cloud_live_recount(cloud_live *live, const trib_crypto *crypto
     }
     for (size_t i = 0; i < live->gateways.count; i++) {
         const cloud_gateway *gateway = live->gateways.gateways[i];
-        uint32_t selection = TRIB_SELECT_RANGE;
-        trib_ignore(trib_select(crypto, plan->salt, gateway->name, plan->number, &selection));
         reachable += gateway->counted_round == plan->number ||
-                     (cloud_live_takes_part(live, gateway) && selection < plan->fraction_ppm);
+                     (cloud_live_takes_part(live, gateway) && selects(crypto, plan, gateway));
     }
     return trib_round_step(&live->round,
                            &(trib_round_event){.kind = TRIB_EVENT_REACHABLE, .count = reachable});

@@ -4,8 +4,8 @@
  * while recovering, and both lead to the same state. Nothing here appends, publishes or looks at a
  * clock.
  *
- * errors   of apply: TRIB_E_CORRUPT for a record that cannot be ours; TRIB_E_IO
- * threads  one
+ * errors   of apply: TRIB_E_CORRUPT for a record that cannot be ours; TRIB_E_IO; TRIB_E_STATE for
+ * an update of another round than the open one threads  one
  */
 #ifndef CLOUD_ROUND_LIVE_H
 #define CLOUD_ROUND_LIVE_H
@@ -49,9 +49,9 @@ typedef struct cloud_live {
     uint64_t closed_through;
 
     cloud_digest served, strategy;
-    bool has_model; /* base, served and strategy are set */
-    cloud_release_state release;
-    uint64_t release_count;
+    bool has_model;              /* base, served and strategy are set */
+    cloud_release_state release; /* of this lineage */
+    uint64_t release_count;      /* low half of the last release's number, of any lineage */
 } cloud_live;
 
 TRIB_MUST_CHECK trib_status cloud_live_create(const char *name, cloud_live **ret_live);
@@ -93,8 +93,11 @@ void cloud_live_apply_release(cloud_live *live, const cloud_record_Release *reco
 TRIB_MUST_CHECK trib_status cloud_live_restore_course(cloud_live *live, const trib_crypto *crypto,
                                                       cloud_object_store *objects);
 
-/* After revocations: how many of those selected for the open round are left, and whether it waits
- * for nobody any more. */
+/* How many of those that take part a plan would select. */
+uint32_t cloud_live_selected(const cloud_live *live, const trib_crypto *crypto,
+                             const trib_round_plan *plan);
+/* After a round opened, a revocation or a join: how many of those selected for the open round there
+ * are, and whether it waits for nobody any more. */
 trib_round_action cloud_live_recount(cloud_live *live, const trib_crypto *crypto);
 /* Takes a discarded gateway's update out of the open round; `update` is its record's. */
 TRIB_MUST_CHECK trib_status cloud_live_discard(cloud_live *live, cloud_gateway *gateway,

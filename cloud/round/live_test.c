@@ -69,8 +69,11 @@ static void a_new_lineage_starts_afresh_but_keeps_its_gateways_and_numbers(void 
     (void)state;
     TRIB_SCOPED(drop_live) cloud_live *live = under_way();
     TRIB_SCOPED(drop_live) cloud_live *fresh = live_of(document_other);
+    cloud_live_apply_release(live, &(cloud_record_Release){.federation = "plant", .release = 7});
     assert_int_equal(apply_document(live, document_other, 2, true), TRIB_OK);
     assert_false(live->round_open || live->has_model);
+    assert_int_equal(live->release.number, 0); /* of a model that means something else */
+    assert_int_equal(live->release_count, 7);
     assert_null(live->sum);
     assert_memory_equal(live->course.model->parameters, fresh->course.model->parameters,
                         FIXTURE_PARAMETERS * sizeof(float));
@@ -188,6 +191,61 @@ static void a_revocation_leaves_nobody_to_wait_for(void **state) {
     assert_int_equal(cloud_live_recount(live, crypto), TRIB_ACTION_NONE);
     cloud_live_apply_revoked(live, &(cloud_record_Revoked){.gateway = "press-2"});
     assert_int_equal(cloud_live_recount(live, crypto), TRIB_ACTION_CLOSE);
+}
+
+/* Five joined; the salt selects some of them by their names. */
+static cloud_live *asked_in_part(uint32_t expected, uint32_t *ret_selected) {
+    cloud_live *live = live_of(document_plain);
+    const char *const there[] = {"press-1", "press-2", "press-3", "press-4", "press-5"};
+    for (uint64_t i = 0; i < 5; i++) {
+        apply_join(live, there[i], 1, 100 + i);
+    }
+    cloud_record_RoundOpened record = opening_of(live, 1, expected);
+    record.fraction_ppm = TRIB_SELECT_RANGE / 2;
+    assert_true(trib_ok(cloud_live_apply_opened(live, &record, 10, 1000)));
+    *ret_selected = cloud_live_selected(live, trib_crypto_host(), &live->round.plan);
+    return live;
+}
+
+static void a_round_waits_for_no_more_than_its_salt_selects(void **state) {
+    (void)state;
+    uint32_t selected = 0;
+    TRIB_SCOPED(drop_live) cloud_live *live = asked_in_part(5, &selected);
+    const trib_crypto *crypto = trib_crypto_host();
+    assert_in_range(selected, 2, 4);
+    assert_int_equal(live->round.awaited, 5);
+    assert_int_equal(cloud_live_recount(live, crypto), TRIB_ACTION_NONE);
+    assert_int_equal(live->round.awaited, selected);
+    for (uint64_t i = 6; i < 30; i++) { /* whoever joins late may be asked too, up to N */
+        char name[16];
+        (void)snprintf(name, sizeof name, "press-%u", (unsigned)i);
+        apply_join(live, name, 1, 100 + i);
+        assert_int_equal(cloud_live_recount(live, crypto), TRIB_ACTION_NONE);
+        uint32_t now = cloud_live_selected(live, crypto, &live->round.plan);
+        assert_int_equal(live->round.awaited, now < 5 ? now : 5);
+    }
+    assert_int_equal(live->round.awaited, 5);
+}
+
+static void an_update_of_another_round_than_the_open_one_counts_nothing(void **state) {
+    (void)state;
+    TRIB_SCOPED(drop_live) cloud_live *live = live_of(document_plain);
+    TRIB_SCOPED(drop_update) fixture_update update = {.bytes = {.ceiling = 0}};
+    trib_round_action action = TRIB_ACTION_NONE;
+    apply_join(live, "press-1", 1, 100);
+    open_round(live, 1, 3);
+    make_update(live, "press-1", 5, 1, &update);
+    const cloud_record_RoundClosed closing = closing_of(1, true);
+    cloud_live_apply_closed(live, &closing);
+    trib_bytes bytes = trib_buffer_view(&update.bytes);
+    assert_int_equal(cloud_live_apply_update(live, &update.record, bytes, 20, &action).code,
+                     TRIB_E_STATE); /* none is open */
+    open_round(live, 2, 3);
+    assert_int_equal(cloud_live_apply_update(live, &update.record, bytes, 20, &action).code,
+                     TRIB_E_STATE);
+    assert_int_equal(live->round.accepted, 0);
+    assert_int_equal(live->sum->updates, 0);
+    assert_int_equal(cloud_gateway_find(&live->gateways, "press-1")->counted_round, 0);
 }
 
 static void a_revocation_counts_once_and_ends_membership_for_good(void **state) {
@@ -349,6 +407,8 @@ int main(void) {
         cmocka_unit_test(a_document_waits_until_another_is_in_force),
         cmocka_unit_test(whoever_cannot_do_what_is_asked_takes_no_part),
         cmocka_unit_test(a_revocation_leaves_nobody_to_wait_for),
+        cmocka_unit_test(a_round_waits_for_no_more_than_its_salt_selects),
+        cmocka_unit_test(an_update_of_another_round_than_the_open_one_counts_nothing),
         cmocka_unit_test(a_revocation_counts_once_and_ends_membership_for_good),
         cmocka_unit_test(a_round_opens_with_what_its_record_says),
         cmocka_unit_test(an_opening_that_cannot_be_ours_is_refused),

@@ -1,5 +1,6 @@
-/* For this room's tests: a federation's document, gateways that have joined, rounds, and updates as
- * gateways send them. Records are applied as the program does, live or while recovering. */
+/* For tests of this room and of those above it: a federation's document, gateways that have joined,
+ * rounds, and updates as gateways send them. Records are applied as the program does, live or while
+ * recovering. */
 #ifndef CLOUD_ROUND_ROUND_FIXTURE_H
 #define CLOUD_ROUND_ROUND_FIXTURE_H
 
@@ -17,6 +18,9 @@ extern const char document_normalised[];
 cloud_live *live_of(const char *document);
 trib_code apply_document(cloud_live *live, const char *document, uint64_t revision,
                          bool new_lineage);
+/* The record of a join, its signed message in `storage`. */
+void make_join(const char *gateway, uint64_t generation, uint64_t session,
+               cloud_record_Join *ret_record, trib_writer *storage);
 void apply_join(cloud_live *live, const char *gateway, uint64_t generation, uint64_t session);
 
 cloud_record_RoundOpened opening_of(const cloud_live *live, uint64_t round, uint32_t expected);

@@ -54,7 +54,8 @@ typedef struct trib_round {
 typedef enum trib_round_event_kind {
     TRIB_EVENT_ACCEPTED,  /* an update's record is durable */
     TRIB_EVENT_DISCARDED, /* a counted update was taken out by a revocation */
-    TRIB_EVENT_REACHABLE, /* so many of those selected are left after a revocation */
+    TRIB_EVENT_REACHABLE, /* so many of those selected are left: after a revocation, an opening or
+                             joins */
     TRIB_EVENT_TICK,
     TRIB_EVENT_RESTARTED, /* the owner came back: the deadline is armed anew */
     TRIB_EVENT_DAMAGED    /* its ledger cannot be read: give the round up */

@@ -186,7 +186,7 @@ with Fleet("crash") as fleet:
         if not page:
             break
         rounds += page
-        after = page[-1]["ordinal"]
+        after = page[-1]["number"]
     assert len({r["number"] for r in rounds}) == len(rounds)
     checked = check_models(fleet, rounds, recordings)
     assert checked >= 3

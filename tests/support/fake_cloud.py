@@ -67,7 +67,8 @@ def answer(method, parts, query, body):
             return 200, shown
         if rest == ["rounds"]:
             after = int(dict(p.split("=") for p in query.split("&") if p).get("after", -1))
-            return 200, {"rounds": [round_of(i) for i in range(after + 1, state["closed"] + 1)]}
+            return 200, {"rounds": [round_of(i) for i in range(state["closed"] + 1)
+                                    if INCARNATION + i > after]}
         if rest == ["gateways"]:
             return 200, {"gateways": [gateway("gw-1"), gateway("gw-2")]}
         if rest[0] == "gateways" and rest[1] in ("gw-1", "gw-2"):

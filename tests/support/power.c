@@ -103,7 +103,7 @@ static void keep_all(folder *of) {
     keep_names(of);
     for (size_t i = 0; i < of->name_count; i++) {
         char path[PATH_ROOM];
-        struct stat info;
+        struct stat info = {.st_size = 0};
         path_of(of->names[i].text, path);
         int file = open(path, O_RDONLY | O_CLOEXEC);
         assert_true(file >= 0 && fstat(file, &info) == 0);
