@@ -144,6 +144,12 @@ static json_t *gateway_json(const cloud_core *core, const cloud_live *live,
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         json_object_set_new(value, counts[i].key, json_integer((json_int_t)counts[i].count));
     }
+    json_t *values = json_array(); /* one that is not finite has no JSON: null */
+    for (uint32_t i = 0; i < gateway->last_value_count; i++) {
+        json_t *number = json_real((double)gateway->last_values[i]);
+        json_array_append_new(values, number != NULL ? number : json_null());
+    }
+    json_object_set_new(value, "last_values", values);
     return value;
 }
 

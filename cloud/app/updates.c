@@ -192,5 +192,7 @@ void cloud_handle_prediction(cloud_core *core, cloud_member *member, cloud_gatew
     gateway->predictions++;
     gateway->last_release = prediction.release;
     memcpy(gateway->last_label, prediction.label_name, sizeof gateway->last_label);
+    memcpy(gateway->last_values, prediction.values, sizeof gateway->last_values);
+    gateway->last_value_count = prediction.values_count;
     core->counts.predictions++;
 }

@@ -142,6 +142,11 @@ static void print_gateway(const json_t *g, const char *name) {
         (void)printf("%-13s %lld\n", counts[i], ctl_json_integer(g, counts[i]));
     }
     (void)printf("%-13s %s\n", "last label", ctl_json_text(g, "last_label", "-"));
+    const json_t *values = json_object_get(g, "last_values");
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        (void)printf("%-13s %g\n", i == 0 ? "last values" : "",
+                     json_number_value(json_array_get(values, i)));
+    }
     (void)printf("%-13s %s\n", "last verdict", ctl_json_text(g, "last_verdict", "-"));
     (void)printf("%-13s %lld\n", "release", ctl_json_integer(g, "release") & 0xffffffff);
 }

@@ -53,6 +53,8 @@ typedef struct cloud_gateway {
     char last_verdict[120];
     uint64_t predictions;
     char last_label[64];
+    float last_values[8]; /* [last_value_count]: of a regression */
+    uint32_t last_value_count;
     uint64_t last_release;
     uint64_t accepted, duplicates, late, refused, replayed, garbage;
 } cloud_gateway;

@@ -9,28 +9,7 @@
 #include "common/port/posix/system.h"
 #include "common/wire/wire.h"
 
-enum { PATH_SIZE = EDGE_PATH_SIZE + 64, WINDOW = 16, WAITING = 256 };
-
-void edge_agent_event_destroy(edge_agent_event *event) {
-    if (event != NULL) {
-        if (event->kind == EDGE_AGENT_MQTT) {
-            trib_mqtt_event_destroy(event->of.mqtt);
-        } else if (event->kind == EDGE_AGENT_RESULT) {
-            edge_train_result_destroy(event->of.result);
-        }
-        trib_free(event);
-    }
-}
-
-static void drop_event(void *item) {
-    edge_agent_event_destroy(item);
-}
-
-void edge_agent_push(edge_agent *agent, edge_agent_event *event) {
-    if (!trib_queue_push(agent->queue, event)) {
-        edge_agent_event_destroy(event);
-    }
-}
+enum { PATH_SIZE = EDGE_PATH_SIZE + 64, WINDOW = 16 };
 
 static bool push_mqtt(void *context, trib_mqtt_event *mqtt) {
     edge_agent *agent = context;
@@ -39,13 +18,7 @@ static bool push_mqtt(void *context, trib_mqtt_event *mqtt) {
         return false;
     }
     *event = (edge_agent_event){.kind = EDGE_AGENT_MQTT, .of.mqtt = mqtt};
-    /* Only messages may be lost to a full queue: their senders send again. */
-    bool pushed = mqtt->kind == TRIB_MQTT_MESSAGE ? trib_queue_push(agent->queue, event)
-                                                  : trib_queue_push_urgent(agent->queue, event);
-    if (!pushed) {
-        trib_free(event);
-        return false;
-    }
+    (void)edge_inbox_push(agent->inbox, event); /* counted; taken either way */
     return true;
 }
 
@@ -163,7 +136,7 @@ static trib_status create_link(edge_agent *agent) {
                                        .will_text = "offline",
                                        .keep_alive_s = agent->config.broker.keep_alive_s,
                                        .window = WINDOW,
-                                       .waiting = WAITING,
+                                       .waiting = EDGE_LINK_WAITING,
                                        .clock = agent->clock,
                                        .seed = agent->identity.boot};
     const trib_mqtt_sink sink = {push_mqtt, agent};
@@ -192,7 +165,7 @@ static trib_status start(edge_agent *agent) {
     TRIB_TRY(load_identity(agent));
     TRIB_TRY(open_outbox(agent));
     agent->slots = (edge_slots){agent->disk, agent->crypto, agent->outbox, agent->config.state};
-    TRIB_TRY(trib_queue_create(EDGE_QUEUE, drop_event, &agent->queue));
+    TRIB_TRY(edge_inbox_create(&agent->inbox));
     TRIB_TRY(create_session(agent));
     TRIB_TRY(create_link(agent));
     edge_samples_check_hold(agent);
@@ -214,6 +187,7 @@ trib_status edge_agent_create(const edge_config *config, const trib_kernels *ker
     agent->crypto = trib_crypto_host();
     agent->clock = trib_posix_clock();
     agent->disk = trib_posix_disk();
+    agent->reported_ms = trib_monotonic_ms(agent->clock);
     trib_status status = start(agent);
     if (!trib_ok(status)) {
         edge_agent_destroy(agent);
@@ -242,7 +216,7 @@ void edge_agent_destroy(edge_agent *agent) {
     edge_samples_stop(agent);
     say_offline(agent);
     trib_mqtt_destroy(agent->mqtt, true);
-    trib_queue_destroy(agent->queue);
+    edge_inbox_destroy(agent->inbox);
     edge_session_destroy(agent->session);
     edge_outbox_close(agent->outbox);
     edge_actions_deinit(agent->actions);
@@ -349,6 +323,11 @@ void edge_carry_out(edge_agent *agent) {
         trib_log(TRIB_LOG_WARN, "too much at once", "why=%s", "what was left out is sent again");
     }
     edge_actions_clear(agent->actions);
+    if (agent->handed_out) {
+        agent->handed_out = false;
+        agent->sending = true;
+        agent->sent_mark = trib_mqtt_mark(agent->mqtt);
+    }
 }
 
 static void handle_mqtt(edge_agent *agent, const trib_mqtt_event *event) {
@@ -427,13 +406,14 @@ void edge_agent_run(edge_agent *agent) {
         if (clock_is_plausible(agent)) {
             trib_mqtt_run(agent->mqtt);
         }
-        edge_agent_event *event = trib_queue_pop(agent->queue, wait_ms(agent));
+        edge_agent_event *event = edge_inbox_pop(agent->inbox, wait_ms(agent));
         if (event != NULL) {
             handle(agent, event);
             edge_agent_event_destroy(event);
             edge_carry_out(agent);
         }
         edge_samples_check_hold(agent);
+        edge_samples_retry(agent);
         edge_rounds_retry(agent);
         edge_releases_retry(agent);
         if (agent->unpersisted) {
@@ -441,6 +421,9 @@ void edge_agent_run(edge_agent *agent) {
                 edge_outbox_store_session(agent->outbox, edge_session_state(agent->session)));
         }
         edge_session_tick(agent->session, trib_monotonic_ms(agent->clock), agent->actions);
+        edge_updates_go_on(agent);
         edge_carry_out(agent);
+        edge_report_counts(agent, false);
     }
+    edge_report_counts(agent, true);
 }

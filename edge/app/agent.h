@@ -10,35 +10,28 @@
 #define EDGE_APP_AGENT_H
 
 #include "common/crypto/identity.h"
-#include "common/mqtt/mqtt.h"
 #include "common/port/clock.h"
 #include "common/port/disk.h"
+#include "edge/app/inbox.h"
 #include "edge/config/edge_config.h"
 #include "edge/model/slots.h"
 #include "edge/outbox/outbox.h"
 #include "edge/sense/sense.h"
 #include "edge/session/session.h"
 #include "edge/source/source.h"
-#include "edge/train/train.h"
 
-enum { EDGE_QUEUE = 1024, EDGE_BATCH_QUEUE = 64, EDGE_RETRY_MS = 5000 };
+enum {
+    EDGE_BATCH_QUEUE = 64,
+    EDGE_LINK_WAITING = 256, /* publications that may wait for the window */
+    EDGE_RETRY_MS = 5000
+};
 
-typedef enum edge_agent_event_kind {
-    EDGE_AGENT_MQTT,
-    EDGE_AGENT_PREDICTION,
-    EDGE_AGENT_RESULT,
-    EDGE_AGENT_ROOM
-} edge_agent_event_kind;
-
-typedef struct edge_agent_event {
-    edge_agent_event_kind kind;
-    union {
-        trib_mqtt_event *mqtt; /* owned */
-        edge_prediction prediction;
-        edge_train_result *result; /* owned */
-        edge_event room;
-    } of;
-} edge_agent_event;
+/* What is counted since the start: forged, stale, replayed, garbage, refused objects; predictions
+ * and other events that were left out. */
+enum { EDGE_REPORT_NUMBERS = 7 };
+typedef struct edge_report {
+    uint64_t numbers[EDGE_REPORT_NUMBERS];
+} edge_report;
 
 typedef struct edge_agent {
     edge_config config;
@@ -56,22 +49,30 @@ typedef struct edge_agent {
     edge_outbox *outbox;
     edge_session *session;
     edge_slots slots;
-    trib_queue *queue;
+    edge_inbox *inbox;
     trib_mqtt *mqtt;
     edge_actions *actions;
-    /* the stream; all NULL until the federation's document is known */
-    trib_federation *federation;
+    /* the stream; all NULL until the federation's document is known, and while it does not start */
+    trib_federation *federation; /* the newest; the trainer looks at it */
     trib_queue *batches;
-    edge_source *source;
+    edge_source *source; /* may be there, halted, without the others */
     edge_sense *sense;
     edge_train *train;
-    uint64_t finished_ms; /* when the source had nothing more to store; 0: not yet */
+    uint64_t stream_retry_ms; /* what of it is not there is tried again */
+    uint64_t finished_ms;     /* when the source had nothing more to store; 0: not yet */
     /* the round that is being trained for */
     edge_round_task task;
     uint64_t retry_ms;                  /* 0: none */
     uint64_t install_retry_ms;          /* likewise */
     uint32_t round_jobs, detector_jobs; /* that the trainer has not given a result for */
-    uint64_t predictions;
+    uint64_t predictions;               /* the stream thread's */
+    uint64_t predictions_unsent;        /* the link had enough to do */
+    /* the update that is being sent */
+    bool handed_out; /* chunks, that are still to be published */
+    bool sending;    /* they are published, up to this mark of the link's */
+    uint64_t sent_mark;
+    edge_report reported;
+    uint64_t reported_ms;
     bool clock_said;
     bool unpersisted; /* the session's state could not be stored: try again before sending */
     volatile bool stop;
@@ -83,12 +84,14 @@ void edge_agent_destroy(edge_agent *agent);
 /* Runs until stopped. */
 void edge_agent_run(edge_agent *agent);
 
-/* From any thread. */
-void edge_agent_push(edge_agent *agent, edge_agent_event *event_take);
-void edge_agent_event_destroy(edge_agent_event *event);
-
 /* ---- samples.c ---- */
+/* Starts what is not there of the federation's stream and trainer. On failure the stream is as it
+ * was: not started. */
 TRIB_MUST_CHECK trib_status edge_samples_start(edge_agent *agent);
+/* Goes on under another document: the stream is not touched where its rows, windows and judgements
+ * stay what they are. What cannot be started is tried again. */
+void edge_samples_change(edge_agent *agent, trib_federation *federation_take);
+void edge_samples_retry(edge_agent *agent);
 void edge_samples_stop(edge_agent *agent);
 void edge_samples_prediction(edge_agent *agent, const edge_prediction *prediction);
 /* A recording that is replayed as fast as it goes is read whole before the gateway joins; one that
@@ -103,8 +106,13 @@ void edge_rounds_retry(edge_agent *agent);
 /* ---- updates.c ---- */
 void edge_updates_result(edge_agent *agent, edge_train_result *result);
 void edge_updates_send(edge_agent *agent);
+/* Goes on with an update once the broker has answered what was sent of it. */
+void edge_updates_go_on(edge_agent *agent);
 
 /* ---- releases.c ---- */
+/* Whether models need a threshold or centre from this gateway's own rows before they raise alarms.
+ */
+bool edge_releases_need_detector(const trib_federation *federation);
 /* Frees the action's file as soon as it is written and read. */
 void edge_releases_install(edge_agent *agent, edge_action *action);
 void edge_releases_retry(edge_agent *agent);
@@ -112,6 +120,9 @@ void edge_releases_retry(edge_agent *agent);
 void edge_releases_supply(edge_agent *agent);
 void edge_releases_load(edge_agent *agent);
 void edge_releases_detector(edge_agent *agent, edge_train_result *result);
+
+/* ---- report.c ---- */
+void edge_report_counts(edge_agent *agent, bool at_end);
 
 /* ---- agent.c ---- */
 void edge_carry_out(edge_agent *agent);

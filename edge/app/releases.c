@@ -2,14 +2,13 @@
 #include "common/log/log.h"
 #include "edge/app/agent.h"
 
-/* Tasks that raise alarms need a threshold or centre from this gateway's own rows first. */
-static bool needs_detector(const trib_federation *federation) {
+bool edge_releases_need_detector(const trib_federation *federation) {
     return federation->task == TRIB_TASK_RECONSTRUCT || federation->task == TRIB_TASK_HOTELLING_T2;
 }
 
 static void give_to_stream(edge_agent *agent, trib_model *model, uint64_t release) {
     trib_status status = TRIB_SUCCESS;
-    if (needs_detector(agent->federation)) {
+    if (edge_releases_need_detector(agent->federation)) {
         edge_train_job job = {
             .kind = EDGE_TRAIN_DETECTOR, .round = release, .last_row = UINT64_MAX, .base = model};
         status = edge_train_offer(agent->train, &job);
@@ -30,7 +29,7 @@ void edge_releases_install(edge_agent *agent, edge_action *action) {
     uint64_t release = action->number;
     trib_bytes file = trib_bytes_of(action->bytes, action->size);
     trib_status status = TRIB_FAIL(TRIB_E_RETRY, "no stream runs");
-    if (agent->sense != NULL) {
+    if (agent->sense != NULL && agent->train != NULL) {
         edge_sense_forget_waiting(agent->sense);
         status = edge_slots_install(&agent->slots, agent->federation, release, file, &model);
     }
@@ -84,6 +83,9 @@ void edge_releases_load(edge_agent *agent) {
 }
 
 void edge_releases_detector(edge_agent *agent, edge_train_result *result) {
+    if (result->code == TRIB_E_RETRY) {
+        return; /* of a trainer that was stopped: the next one is asked for it anew */
+    }
     if (result->code != TRIB_OK) {
         trib_log(TRIB_LOG_WARN, "no threshold yet", "release=%llu why=%s",
                  (unsigned long long)result->round, result->message);

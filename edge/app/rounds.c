@@ -16,14 +16,7 @@ void edge_rounds_document(edge_agent *agent, trib_bytes document) {
     if (!trib_ok(edge_outbox_store_document(agent->outbox, document))) {
         trib_log(TRIB_LOG_ERROR, "federation document not stored", "why=%s", trib_message());
     }
-    edge_samples_stop(agent);
-    trib_free(agent->federation);
-    agent->federation = parsed;
-    if (!trib_ok(edge_samples_start(agent))) {
-        trib_log(TRIB_LOG_ERROR, "stream not started", "why=%s", trib_message());
-    } else {
-        trib_log(TRIB_LOG_INFO, "federation document applied", "federation=%s", parsed->name);
-    }
+    edge_samples_change(agent, parsed);
 }
 
 /* Whatever is still trained for an earlier round, nobody asks for any more. */

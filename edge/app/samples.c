@@ -1,94 +1,194 @@
 /* From rows to predictions: the source, the stream and the trainer of a federation. */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/log/log.h"
-#include "common/wire/wire.h"
 #include "edge/app/agent.h"
+#include "edge/app/prediction.h"
 
 static void push_room(void *context, const edge_event *event) {
+    edge_agent *agent = context;
     edge_agent_event *copy = trib_allocate(1, sizeof *copy);
     if (copy != NULL) {
         *copy = (edge_agent_event){.kind = EDGE_AGENT_ROOM, .of.room = *event};
-        edge_agent_push(context, copy);
+        (void)edge_inbox_push(agent->inbox, copy);
     }
 }
 
+/* What nobody sends takes no room. */
 static void push_prediction(void *context, const edge_prediction *prediction) {
+    edge_agent *agent = context;
+    if (!edge_prediction_leaves(&agent->config, ++agent->predictions, prediction)) {
+        return;
+    }
     edge_agent_event *copy = trib_allocate(1, sizeof *copy);
     if (copy != NULL) {
         *copy = (edge_agent_event){.kind = EDGE_AGENT_PREDICTION, .of.prediction = *prediction};
-        edge_agent_push(context, copy);
+        (void)edge_inbox_push(agent->inbox, copy);
     }
 }
 
 static void push_result(void *context, edge_train_result *result) {
+    edge_agent *agent = context;
     edge_agent_event *event = trib_allocate(1, sizeof *event);
     if (event == NULL) {
         edge_train_result_destroy(result);
         return;
     }
     *event = (edge_agent_event){.kind = EDGE_AGENT_RESULT, .of.result = result};
-    edge_agent_push(context, event);
+    (void)edge_inbox_push(agent->inbox, event);
 }
 
 static trib_status skip_recording(void *context, const char *recording, uint64_t rows) {
     return edge_source_skip(context, recording, rows);
 }
 
-static trib_status start_source(edge_agent *agent, edge_store *store) {
+/* A stream that was halted goes on; files are listed anew. */
+static trib_status ready_source(edge_agent *agent, edge_store *store) {
     const edge_source_plan plan = {.config = &agent->config.source,
                                    .spec = &agent->federation->source,
                                    .batches = agent->batches,
                                    .clock = agent->clock,
                                    .events = {push_room, agent}};
+    if (agent->source != NULL) {
+        edge_source_change(agent->source, &agent->federation->source);
+        return TRIB_SUCCESS;
+    }
     TRIB_TRY(edge_source_create(&plan, &agent->source));
     return edge_store_positions(store, skip_recording, agent->source);
 }
 
-trib_status edge_samples_start(edge_agent *agent) {
+static trib_status start_sense(edge_agent *agent) {
     const edge_store_options options = {.folder = agent->config.state,
                                         .spec = &agent->federation->source,
                                         .limit_bytes = (uint64_t)agent->config.store_limit_mb << 20,
                                         .clock = agent->clock,
                                         .events = {push_room, agent}};
-    const edge_sense_plan sense = {.federation = agent->federation,
-                                   .batches = NULL,
-                                   .predictions = {push_prediction, agent},
-                                   .events = {push_room, agent}};
-    const edge_train_plan train = {.federation = agent->federation,
-                                   .gateway = agent->identity.gateway,
-                                   .store_folder = agent->config.state,
-                                   .kernels = &agent->kernels,
-                                   .finished = push_result,
-                                   .context = agent};
     edge_store *store = NULL;
-    TRIB_TRY(trib_queue_create(EDGE_BATCH_QUEUE, edge_batch_drop, &agent->batches));
+    if (agent->batches == NULL) {
+        TRIB_TRY(trib_queue_create(EDGE_BATCH_QUEUE, edge_batch_drop, &agent->batches));
+    }
     TRIB_TRY(edge_store_open(&options, &store));
-    trib_status status = start_source(agent, store);
+    trib_status status = ready_source(agent, store);
     if (!trib_ok(status)) {
         edge_store_close(store);
         return status;
     }
-    edge_sense_plan with_queue = sense;
-    with_queue.batches = agent->batches;
-    TRIB_TRY(edge_sense_start(&with_queue, store, &agent->sense));
-    TRIB_TRY(edge_train_start(&train, &agent->train));
+    const edge_sense_plan plan = {.federation = agent->federation,
+                                  .batches = agent->batches,
+                                  .predictions = {push_prediction, agent},
+                                  .events = {push_room, agent}};
     agent->finished_ms = 0;
+    return edge_sense_start(&plan, store, &agent->sense);
+}
+
+static trib_status start_trainer(edge_agent *agent) {
+    const edge_train_plan plan = {.federation = agent->federation,
+                                  .gateway = agent->identity.gateway,
+                                  .store_folder = agent->config.state,
+                                  .kernels = &agent->kernels,
+                                  .finished = push_result,
+                                  .context = agent};
+    return edge_train_start(&plan, &agent->train);
+}
+
+static void stop_trainer(edge_agent *agent) {
+    edge_train_stop(agent->train);
+    agent->train = NULL;
+}
+
+/* Its rows end here. A stream from outside is only halted: what it has sent, its header among it,
+ * comes once. */
+static void stop_sense(edge_agent *agent) {
+    if (agent->source != NULL && agent->config.source.kind != EDGE_SOURCE_REPLAY) {
+        edge_source_halt(agent->source);
+    } else {
+        edge_source_destroy(agent->source);
+        agent->source = NULL;
+    }
+    if (agent->sense != NULL) {
+        edge_sense_stop(agent->sense, true);
+        agent->sense = NULL;
+    }
+}
+
+static trib_status start_all(edge_agent *agent, bool stream) {
+    if (stream) {
+        TRIB_TRY(start_sense(agent));
+    }
+    if (agent->train == NULL) {
+        TRIB_TRY(start_trainer(agent));
+    }
     edge_samples_check_hold(agent);
-    edge_releases_load(agent);
-    return edge_source_start(agent->source);
+    if (stream || edge_releases_need_detector(agent->federation)) {
+        edge_releases_load(agent);
+    }
+    return stream ? edge_source_start(agent->source) : TRIB_SUCCESS;
+}
+
+trib_status edge_samples_start(edge_agent *agent) {
+    bool stream = agent->sense == NULL;
+    trib_status status = start_all(agent, stream);
+    if (!trib_ok(status) && stream) {
+        char why[256];
+        (void)snprintf(why, sizeof why, "%s", trib_message());
+        stop_trainer(agent);
+        stop_sense(agent);
+        return TRIB_FAIL(status.code, "%s", why);
+    }
+    return status;
+}
+
+static void start_or_retry(edge_agent *agent) {
+    if (trib_ok(edge_samples_start(agent))) {
+        trib_log(TRIB_LOG_INFO, "federation document applied", "federation=%s",
+                 agent->federation->name);
+    } else {
+        trib_log(TRIB_LOG_ERROR, "stream not started; tried again", "in_ms=%d why=%s",
+                 EDGE_RETRY_MS, trib_message());
+        agent->stream_retry_ms = trib_monotonic_ms(agent->clock) + EDGE_RETRY_MS;
+    }
+}
+
+/* Whether rows, windows and judgements are what they were. The meaning leaves out how lines and
+ * files are read. */
+static bool same_stream(const edge_agent *agent, const trib_federation *next) {
+    const trib_source_spec *left = &agent->federation->source, *right = &next->source;
+    trib_lineage before, after;
+    return trib_ok(trib_federation_lineage(agent->crypto, agent->federation, &before)) &&
+           trib_ok(trib_federation_lineage(agent->crypto, next, &after)) &&
+           memcmp(before.meaning, after.meaning, sizeof before.meaning) == 0 &&
+           strcmp(left->files, right->files) == 0 && left->delimiter == right->delimiter &&
+           strcmp(left->anomaly_column, right->anomaly_column) == 0 &&
+           left->split == right->split && left->split_rows == right->split_rows &&
+           !(left->split_fraction < right->split_fraction) &&
+           !(left->split_fraction > right->split_fraction);
+}
+
+void edge_samples_change(edge_agent *agent, trib_federation *federation_take) {
+    bool same = agent->sense != NULL && same_stream(agent, federation_take);
+    stop_trainer(agent); /* it looks at the federation; nothing else does */
+    if (!same) {
+        stop_sense(agent);
+    }
+    trib_free(agent->federation);
+    agent->federation = federation_take;
+    start_or_retry(agent);
+}
+
+void edge_samples_retry(edge_agent *agent) {
+    if (agent->federation != NULL && (agent->sense == NULL || agent->train == NULL) &&
+        trib_monotonic_ms(agent->clock) >= agent->stream_retry_ms) {
+        start_or_retry(agent);
+    }
 }
 
 void edge_samples_stop(edge_agent *agent) {
-    edge_train_stop(agent->train);
+    stop_trainer(agent);
+    stop_sense(agent);
     edge_source_destroy(agent->source);
-    if (agent->sense != NULL) {
-        edge_sense_stop(agent->sense, true);
-    }
     trib_queue_destroy(agent->batches);
-    agent->train = NULL;
     agent->source = NULL;
-    agent->sense = NULL;
     agent->batches = NULL;
 }
 
@@ -116,24 +216,13 @@ void edge_samples_check_hold(edge_agent *agent) {
 }
 
 void edge_samples_prediction(edge_agent *agent, const edge_prediction *prediction) {
-    const edge_config *config = &agent->config;
-    agent->predictions++;
-    if (!config->predictions_publish ||
-        (config->predictions_every > 1 && agent->predictions % config->predictions_every != 0)) {
+    if (!prediction->anomaly && trib_mqtt_backlog(agent->mqtt) > EDGE_LINK_WAITING / 2) {
+        agent->predictions_unsent++; /* what waits for the link is not crowded out */
         return;
     }
-    trib_wire_Prediction message = trib_wire_Prediction_init_zero;
-    message.release = prediction->release;
-    message.time_us = prediction->time_us;
-    message.label = prediction->label;
-    memcpy(message.label_name, prediction->label_name, sizeof message.label_name);
-    message.confidence = prediction->confidence;
-    message.error = (float)prediction->error;
-    message.anomaly = prediction->anomaly;
-    message.clock_unsure = agent->clock_said;
-    uint8_t storage[256];
+    uint8_t storage[EDGE_PREDICTION_BYTES];
     trib_writer writer = trib_writer_of(storage, sizeof storage);
-    if (trib_ok(TRIB_WIRE_ENCODE(Prediction, &message, &writer))) {
+    if (trib_ok(edge_prediction_encode(prediction, agent->clock_said, &writer))) {
         edge_session_tell(agent->session, TRIB_TOPIC_UP_PREDICTION, trib_written(&writer),
                           agent->actions);
     }

@@ -102,7 +102,15 @@ void edge_updates_send(edge_agent *agent) {
     if (trib_ok(status)) {
         edge_session_send(agent->session, entry.round, entry.update,
                           trib_monotonic_ms(agent->clock), agent->actions);
+        agent->handed_out = true;
     } else if (status.code != TRIB_E_NOT_FOUND) {
         trib_log(TRIB_LOG_ERROR, "outbox not readable", "why=%s", trib_message());
+    }
+}
+
+void edge_updates_go_on(edge_agent *agent) {
+    if (agent->sending && trib_mqtt_reached(agent->mqtt, agent->sent_mark)) {
+        agent->sending = false;
+        edge_session_drained(agent->session, trib_monotonic_ms(agent->clock), agent->actions);
     }
 }

@@ -30,7 +30,8 @@ typedef struct snapshot {
 } snapshot;
 
 struct edge_sense {
-    edge_sense_plan plan;
+    edge_sense_plan plan; /* its federation is the one below */
+    trib_federation federation;
     trib_queue *judges; /* of edge_judge: the model on its way in; a newer one takes its place */
     pthread_t thread;
     atomic_bool stop;
@@ -188,18 +189,20 @@ static void destroy_scoped(edge_sense **sense) {
 trib_status edge_sense_start(const edge_sense_plan *plan, edge_store *store_take,
                              edge_sense **ret_sense) {
     TRIB_SCOPED(destroy_scoped) edge_sense *sense = trib_allocate(1, sizeof *sense);
-    size_t size = trib_pipeline_bytes(&plan->federation->pipeline);
     if (sense == NULL) {
         edge_store_close(store_take);
         return TRIB_FAIL(TRIB_E_IO, "no memory for the stream");
     }
     sense->plan = *plan;
+    sense->federation = *plan->federation;
+    sense->plan.federation = &sense->federation;
     sense->store = store_take;
+    size_t size = trib_pipeline_bytes(&sense->federation.pipeline);
     sense->block = trib_allocate(size, 1);
     if (sense->block == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a pipeline of %zu bytes", size);
     }
-    TRIB_TRY(trib_pipeline_init(&sense->pipeline, &plan->federation->pipeline, sense->block, size));
+    TRIB_TRY(trib_pipeline_init(&sense->pipeline, &sense->federation.pipeline, sense->block, size));
     TRIB_TRY(trib_queue_create(1, edge_judge_drop, &sense->judges));
     publish(sense);
     int error = pthread_create(&sense->thread, NULL, run, sense);

@@ -21,7 +21,7 @@
 
 typedef struct edge_sense edge_sense;
 
-/* Federation and queue outlive the stream. */
+/* The queue outlives the stream; the federation is copied. */
 typedef struct edge_sense_plan {
     const trib_federation *federation;
     trib_queue *batches; /* of edge_batch; the stream is its one reader */

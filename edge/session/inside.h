@@ -24,6 +24,10 @@ typedef struct edge_pending {
     uint64_t round; /* 0: none */
     uint8_t digest[TRIB_HASH_BYTES];
     uint64_t sent_ms; /* 0: not since connecting */
+    size_t size;
+    uint32_t next;   /* chunk to hand out; 0: from the start */
+    uint32_t count;  /* of chunks */
+    bool on_its_way; /* what was handed out has not been answered yet */
 } edge_pending;
 
 struct edge_session {
@@ -61,8 +65,9 @@ struct edge_session {
 
 edge_action *edge_add(edge_actions *actions, edge_action_kind kind);
 void edge_say(edge_actions *actions, bool warning, const char *format, ...) TRIB_PRINTF(3, 4);
-void edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t number,
-                    trib_bytes bytes);
+/* A copy of the bytes. NULL as edge_add. */
+edge_action *edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t number,
+                            trib_bytes bytes);
 /* Without a copy: `view` is the session's. NULL as edge_add. */
 edge_action *edge_add_view(edge_actions *actions, edge_action_kind kind, uint64_t number,
                            trib_bytes view);
@@ -70,6 +75,8 @@ edge_action *edge_add_view(edge_actions *actions, edge_action_kind kind, uint64_
  */
 bool edge_base_viewed(const edge_session *session, const edge_actions *actions);
 void edge_persist(edge_actions *actions);
+/* What was sent of the update is lost: from its first chunk, and at once. */
+void edge_pending_anew(edge_session *session);
 /* The outbox may forget updates with a verdict once their rounds are closed. */
 void edge_forget_closed(const edge_session *session, edge_actions *actions);
 void edge_topic(const edge_session *session, trib_topic_kind kind, char *ret_text);

@@ -50,24 +50,25 @@ void edge_say(edge_actions *actions, bool warning, const char *format, ...) {
     }
 }
 
-void edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t number,
-                    trib_bytes bytes) {
+edge_action *edge_add_bytes(edge_actions *actions, edge_action_kind kind, uint64_t number,
+                            trib_bytes bytes) {
     edge_action *action = edge_add(actions, kind);
     if (action == NULL) {
-        return;
+        return NULL;
     }
     action->number = number;
     action->owned = trib_allocate(bytes.size, 1);
     if (action->owned == NULL) {
         actions->overflow = true;
         actions->count--;
-        return;
+        return NULL;
     }
     if (bytes.size > 0) {
         memcpy(action->owned, bytes.data, bytes.size);
     }
     action->bytes = action->owned;
     action->size = bytes.size;
+    return action;
 }
 
 edge_action *edge_add_view(edge_actions *actions, edge_action_kind kind, uint64_t number,
@@ -89,6 +90,12 @@ bool edge_base_viewed(const edge_session *session, const edge_actions *actions) 
         }
     }
     return false;
+}
+
+void edge_pending_anew(edge_session *session) {
+    session->pending.sent_ms = 0;
+    session->pending.next = 0;
+    session->pending.on_its_way = false;
 }
 
 void edge_persist(edge_actions *actions) {
@@ -166,17 +173,19 @@ void edge_session_connected(edge_session *session, uint64_t now_ms, edge_actions
     session->connected = true;
     session->now_ms = now_ms;
     session->federation_known = false;
-    session->pending.sent_ms = 0;
+    edge_pending_anew(session);
     subscribe(session, TRIB_TOPIC_DOWN_WELCOME, ret_actions);
     subscribe(session, TRIB_TOPIC_DOWN_RECEIPT, ret_actions);
     subscribe(session, TRIB_TOPIC_ALL_FEDERATION, ret_actions);
     subscribe(session, TRIB_TOPIC_ALL_ROUND, ret_actions);
     subscribe(session, TRIB_TOPIC_ALL_RELEASE, ret_actions);
     edge_session_refetch(session, ret_actions);
-    edge_add_bytes(ret_actions, EDGE_ACTION_PUBLISH, 0, trib_bytes_text("online"));
-    edge_action *status = &ret_actions->items[ret_actions->count - 1];
-    edge_topic(session, TRIB_TOPIC_UP_STATUS, status->topic);
-    status->retain = true;
+    edge_action *status =
+        edge_add_bytes(ret_actions, EDGE_ACTION_PUBLISH, 0, trib_bytes_text("online"));
+    if (status != NULL) {
+        edge_topic(session, TRIB_TOPIC_UP_STATUS, status->topic);
+        status->retain = true;
+    }
 }
 
 void edge_session_disconnected(edge_session *session) {
@@ -274,7 +283,7 @@ void edge_session_message(edge_session *session, const char *text, trib_bytes pa
 
 static bool resend_due(const edge_session *session, uint64_t now_ms) {
     const edge_pending *pending = &session->pending;
-    return edge_session_ready(session) && pending->round != 0 &&
+    return edge_session_ready(session) && pending->round != 0 && !pending->on_its_way &&
            (pending->sent_ms == 0 || now_ms - pending->sent_ms >= EDGE_RESEND_MS);
 }
 
@@ -300,7 +309,8 @@ uint64_t edge_session_wait_ms(const edge_session *session, uint64_t now_ms) {
         !session->held) {
         wait = session->join_due_ms > now_ms ? session->join_due_ms - now_ms : 0;
     }
-    if (edge_session_ready(session) && session->pending.round != 0) {
+    if (edge_session_ready(session) && session->pending.round != 0 &&
+        !session->pending.on_its_way) {
         uint64_t due = session->pending.sent_ms + EDGE_RESEND_MS;
         uint64_t resend = session->pending.sent_ms == 0 || due <= now_ms ? 0 : due - now_ms;
         wait = resend < wait ? resend : wait;
@@ -320,43 +330,73 @@ static trib_status send_chunk(edge_session *session, const trib_wire_UpdateChunk
     TRIB_TRY(TRIB_WIRE_ENCODE(UpdateChunk, chunk, &plain));
     TRIB_TRY(
         trib_channel_seal(session->crypto, &session->update, topic, trib_written(&plain), &frame));
-    edge_add_bytes(actions, EDGE_ACTION_PUBLISH, 0, trib_written(&frame));
-    if (actions->overflow) {
-        return TRIB_FAIL(TRIB_E_LIMIT, "an update of too many chunks");
+    edge_action *action = edge_add_bytes(actions, EDGE_ACTION_PUBLISH, 0, trib_written(&frame));
+    if (action == NULL) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "too much at once");
     }
-    memcpy(actions->items[actions->count - 1].topic, topic, TRIB_TOPIC_SIZE);
+    memcpy(action->topic, topic, TRIB_TOPIC_SIZE);
     return TRIB_SUCCESS;
+}
+
+/* Where sending starts: a new update, or one that is sent again, at its first chunk. */
+static trib_status find_place(edge_session *session, uint64_t round, trib_bytes update) {
+    edge_pending *pending = &session->pending;
+    if (pending->round == round && pending->size == update.size && pending->next > 0 &&
+        pending->next < pending->count) {
+        return TRIB_SUCCESS;
+    }
+    if (pending->round != round) {
+        *pending = (edge_pending){.round = round};
+    }
+    pending->size = update.size;
+    pending->next = 0;
+    pending->count =
+        (uint32_t)((update.size + EDGE_UPDATE_CHUNK_BYTES - 1) / EDGE_UPDATE_CHUNK_BYTES);
+    return session->crypto->sha256(update, pending->digest);
 }
 
 void edge_session_send(edge_session *session, uint64_t round, trib_bytes update, uint64_t now_ms,
                        edge_actions *ret_actions) {
     session->now_ms = now_ms;
     edge_pending *pending = &session->pending;
-    if (pending->round != round) {
-        *pending = (edge_pending){.round = round};
-    }
-    if (!trib_ok(session->crypto->sha256(update, pending->digest)) ||
-        !edge_session_ready(session)) {
+    if ((pending->round == round && pending->on_its_way) ||
+        !trib_ok(find_place(session, round, update)) || !edge_session_ready(session)) {
         return;
     }
     pending->sent_ms = now_ms > 0 ? now_ms : 1;
+    pending->on_its_way = true;
     char topic[TRIB_TOPIC_SIZE];
     edge_topic(session, TRIB_TOPIC_UP_UPDATE, topic);
     trib_wire_UpdateChunk chunk = trib_wire_UpdateChunk_init_zero;
     chunk.round = round;
-    chunk.count = (uint32_t)((update.size + EDGE_UPDATE_CHUNK_BYTES - 1) / EDGE_UPDATE_CHUNK_BYTES);
+    chunk.count = pending->count;
     chunk.size = (uint32_t)update.size;
     TRIB_WIRE_SET_BYTES(chunk.digest, pending->digest, TRIB_HASH_BYTES);
-    for (; chunk.index < chunk.count; chunk.index++) {
+    for (int i = 0; i < EDGE_SEND_AT_ONCE && pending->next < pending->count; i++) {
+        chunk.index = pending->next;
         size_t first = (size_t)chunk.index * EDGE_UPDATE_CHUNK_BYTES;
         size_t left = update.size - first;
         trib_bytes data = trib_bytes_of(
             update.data + first, left < EDGE_UPDATE_CHUNK_BYTES ? left : EDGE_UPDATE_CHUNK_BYTES);
         trib_wire_put(&chunk.data, &data);
         if (!trib_ok(send_chunk(session, &chunk, topic, ret_actions))) {
-            edge_say(ret_actions, true, "update not sent: %s", trib_message());
+            edge_say(ret_actions, true, "update not sent yet: %s", trib_message());
             return;
         }
+        pending->next++;
+    }
+}
+
+void edge_session_drained(edge_session *session, uint64_t now_ms, edge_actions *ret_actions) {
+    edge_pending *pending = &session->pending;
+    session->now_ms = now_ms;
+    if (!pending->on_its_way) {
+        return;
+    }
+    pending->on_its_way = false;
+    pending->sent_ms = now_ms > 0 ? now_ms : 1;
+    if (pending->next < pending->count && edge_session_ready(session)) {
+        (void)edge_add(ret_actions, EDGE_ACTION_OUTBOX_SEND);
     }
 }
 
@@ -373,9 +413,10 @@ void edge_session_tell(edge_session *session, trib_topic_kind kind, trib_bytes p
     trib_writer frame = trib_writer_of(storage, sizeof storage);
     edge_topic(session, kind, topic);
     if (trib_ok(trib_channel_seal(session->crypto, channel, topic, plain, &frame))) {
-        edge_add_bytes(ret_actions, EDGE_ACTION_PUBLISH, 0, trib_written(&frame));
-        if (!ret_actions->overflow) {
-            memcpy(ret_actions->items[ret_actions->count - 1].topic, topic, sizeof topic);
+        edge_action *action =
+            edge_add_bytes(ret_actions, EDGE_ACTION_PUBLISH, 0, trib_written(&frame));
+        if (action != NULL) {
+            memcpy(action->topic, topic, sizeof topic);
         }
     }
 }

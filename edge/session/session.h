@@ -25,6 +25,7 @@
 enum {
     EDGE_MAX_ACTIONS = 1024, /* that one event leads to */
     EDGE_UPDATE_CHUNK_BYTES = 120 * 1024 - 512,
+    EDGE_SEND_AT_ONCE = 32,    /* chunks of an update; the next once the link has taken these */
     EDGE_RESEND_MS = 10000,    /* an update without a receipt is sent again */
     EDGE_JOIN_FIRST_MS = 3000, /* a join without a welcome; doubles up to */
     EDGE_JOIN_LONGEST_MS = 60000
@@ -122,9 +123,14 @@ uint64_t edge_session_wait_ms(const edge_session *session, uint64_t now_ms);
 void edge_session_untrained(edge_session *session, uint64_t round, edge_actions *ret_actions);
 
 /* The oldest update without a verdict (an encoded trib.wire.Update) in the owner's outbox, durable
- * there: its frames. Also when sending again. */
+ * there: its next EDGE_SEND_AT_ONCE frames at most, from the first on when sending again. Nothing
+ * while those before are on their way. */
 void edge_session_send(edge_session *session, uint64_t round, trib_bytes update, uint64_t now_ms,
                        edge_actions *ret_actions);
+
+/* The broker has answered all that was published, or the connection was lost: asks for the rest of
+ * the update, if there is more. The wait for its receipt begins with the last of it. */
+void edge_session_drained(edge_session *session, uint64_t now_ms, edge_actions *ret_actions);
 
 /* What the owner has in its active slot, after each INSTALL that succeeded and at the start:
  * releases up to it are not asked for, and its file is not fetched again. */

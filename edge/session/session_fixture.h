@@ -92,8 +92,11 @@ void gateway_loses_power(fixture *f);
 void gateway_is_wiped(fixture *f);
 void gateway_connects(fixture *f);
 void gateway_waits(fixture *f, uint64_t ms); /* until now_ms + ms, then ticks */
-/* The owner gives it the oldest update of its outbox. */
+/* The owner gives it the oldest update of its outbox, and the broker answers at once. */
 void gateway_sends(fixture *f, uint64_t round, trib_bytes update);
+/* The same in two steps. */
+void gateway_hands_out(fixture *f, uint64_t round, trib_bytes update);
+void gateway_link_drains(fixture *f);
 void gateway_tells(fixture *f, trib_topic_kind kind, trib_bytes plain);
 void gateway_cannot_train(fixture *f, uint64_t round);
 /* After an INSTALL that failed for now. */
@@ -146,6 +149,8 @@ void cloud_receipts(fixture *f, uint64_t round, trib_bytes update, trib_wire_Ver
 /* Opens the frames of one update that the last event published, in order, and compares the whole;
  * how many frames they were. */
 size_t cloud_hears_update(fixture *f, uint64_t round, trib_bytes update);
+/* The same of a part that starts with chunk `index`; the index of the chunk after it. */
+uint32_t cloud_hears_part(fixture *f, uint64_t round, trib_bytes update, uint32_t index);
 
 /* A file as the cloud publishes it. */
 typedef struct fixture_object {

@@ -109,10 +109,10 @@ void edge_session_join(edge_session *session, edge_actions *actions) {
         edge_say(actions, false, "joining with generation %llu",
                  (unsigned long long)session->state.generation);
     }
-    edge_add_bytes(actions, EDGE_ACTION_PUBLISH, 0,
-                   trib_bytes_of(session->join, session->join_size));
-    if (!actions->overflow) {
-        edge_topic(session, TRIB_TOPIC_UP_JOIN, actions->items[actions->count - 1].topic);
+    edge_action *action = edge_add_bytes(actions, EDGE_ACTION_PUBLISH, 0,
+                                         trib_bytes_of(session->join, session->join_size));
+    if (action != NULL) {
+        edge_topic(session, TRIB_TOPIC_UP_JOIN, action->topic);
     }
     session->join_due_ms = session->now_ms + session->join_delay_ms;
     session->join_delay_ms = 2 * session->join_delay_ms < EDGE_JOIN_LONGEST_MS
@@ -156,7 +156,7 @@ void edge_session_on_welcome(edge_session *session, const char *topic, trib_byte
     session->join = NULL;
     edge_persist(actions);
     if (first) {
-        session->pending.sent_ms = 0; /* what went up in the session before may be lost with it */
+        edge_pending_anew(session); /* what went up in the session before may be lost with it */
         edge_say(actions, false, "welcomed; the cloud's clock says %llu ms",
                  (unsigned long long)welcome.time_ms);
     }

@@ -65,7 +65,7 @@ static bool take_federation(edge_session *session, trib_bytes payload, edge_acti
     }
     check_session(session, &notice);
     if (!same_incarnation || notice.boot != state->boot) {
-        session->pending.sent_ms = 0; /* whatever was sent before, the cloud now cannot open */
+        edge_pending_anew(session); /* whatever was sent before, the cloud now cannot open */
     }
     bool fresh = !same_incarnation || notice.revision > state->revision;
     state->incarnation = notice.incarnation;
@@ -74,7 +74,7 @@ static bool take_federation(edge_session *session, trib_bytes payload, edge_acti
     memcpy(session->agreement_key, notice.agreement_key.bytes, TRIB_PUBLIC_KEY_BYTES);
     session->federation_known = true;
     if (fresh) { /* before the revision is: a crash in between stores the document again */
-        edge_add_bytes(actions, EDGE_ACTION_DOCUMENT, notice.revision, document);
+        (void)edge_add_bytes(actions, EDGE_ACTION_DOCUMENT, notice.revision, document);
     }
     edge_persist(actions);
     return true;

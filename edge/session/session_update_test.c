@@ -149,6 +149,95 @@ static void a_new_session_sends_the_update_at_once(void **state) {
     drop_object(&base);
 }
 
+/* ---- updates of many chunks ---------------------------------------------------------------- */
+
+enum { MANY = 2 * EDGE_SEND_AT_ONCE + 11 };
+
+static trib_bytes huge_update(void) {
+    static uint8_t bytes[(size_t)MANY * EDGE_UPDATE_CHUNK_BYTES - 5];
+    for (size_t i = 0; i < sizeof bytes; i += 97) {
+        bytes[i] = (uint8_t)(i * 31 >> 7);
+    }
+    return trib_bytes_of(bytes, sizeof bytes);
+}
+
+static void an_update_of_many_chunks_goes_up_as_the_link_takes_them(void **state) {
+    fixture *f = *state;
+    const trib_bytes update = huge_update();
+    uint32_t heard = 0;
+    gateway_is_ready(f);
+    while (heard < MANY) {
+        uint32_t before = heard;
+        gateway_hands_out(f, 6, update);
+        heard = cloud_hears_part(f, 6, update, before);
+        assert_int_equal(heard,
+                         before + EDGE_SEND_AT_ONCE < MANY ? before + EDGE_SEND_AT_ONCE : MANY);
+        gateway_hands_out(f, 6, update); /* whoever asks meanwhile: it is on its way */
+        assert_int_equal(f->actions.count, 0);
+        gateway_waits(f, 3 * EDGE_RESEND_MS); /* a slow link is no reason to start again */
+        assert_int_equal(f->actions.count, 0);
+        gateway_link_drains(f);
+        assert_int_equal(f->actions.count, heard < MANY);
+        assert_int_equal(actions_of(f, EDGE_ACTION_OUTBOX_SEND), heard < MANY);
+    }
+    gateway_link_drains(f); /* of other publications */
+    assert_int_equal(f->actions.count, 0);
+    gateway_waits(f, EDGE_RESEND_MS - 1);
+    assert_int_equal(f->actions.count, 0);
+    gateway_waits(f, 1); /* since the last chunk was answered */
+    assert_int_equal(actions_of(f, EDGE_ACTION_OUTBOX_SEND), 1);
+    gateway_hands_out(f, 6, update);
+    assert_int_equal(cloud_hears_part(f, 6, update, 0), EDGE_SEND_AT_ONCE);
+    cloud_receipts(f, 6, update, trib_wire_Verdict_VERDICT_DUPLICATE, "");
+    gateway_hands_out(f, 7, brief); /* the rest of it would be for nothing */
+    assert_int_equal(cloud_hears_update(f, 7, brief), 1);
+}
+
+static void a_connection_lost_between_chunks_sends_from_the_first_again(void **state) {
+    fixture *f = *state;
+    const trib_bytes update = huge_update();
+    gateway_is_ready(f);
+    for (int i = 0; i < 2; i++) {
+        gateway_hands_out(f, 6, update);
+        assert_int_equal(cloud_hears_part(f, 6, update, 0), EDGE_SEND_AT_ONCE);
+        edge_session_disconnected(f->session);
+        gateway_link_drains(f);
+        assert_int_equal(f->actions.count, 0);
+        gateway_connects(f);
+        cloud_tells_federation(f);
+        assert_int_equal(actions_of(f, EDGE_ACTION_OUTBOX_SEND), 1);
+    }
+    gateway_sends(f, 6, update);
+    cloud_starts_again(f); /* and cannot put what it has not heard before what comes */
+    cloud_tells_federation(f);
+    gateway_hands_out(f, 6, update);
+    assert_int_equal(cloud_hears_part(f, 6, update, 0), EDGE_SEND_AT_ONCE);
+}
+
+/* What could not be handed out now is handed out next, and nothing is put under a wrong topic. */
+static void a_full_list_of_actions_leaves_chunks_for_later(void **state) {
+    fixture *f = *state;
+    const trib_bytes update = huge_update();
+    gateway_is_ready(f);
+    edge_actions_clear(&f->actions);
+    edge_actions full = {.capacity = EDGE_MAX_ACTIONS};
+    full.items = trib_allocate(EDGE_MAX_ACTIONS, sizeof *full.items);
+    assert_non_null(full.items);
+    full.count = EDGE_MAX_ACTIONS;
+    edge_session_send(f->session, 6, update, f->now_ms, &full);
+    assert_true(full.overflow);
+    edge_actions_clear(&full);
+    full.count = EDGE_MAX_ACTIONS;
+    edge_session_disconnected(f->session);
+    edge_session_connected(f->session, f->now_ms, &full);
+    assert_true(full.overflow && full.items[EDGE_MAX_ACTIONS - 1].topic[0] == '\0');
+    assert_false(full.items[EDGE_MAX_ACTIONS - 1].retain);
+    edge_actions_deinit(&full);
+    cloud_tells_federation(f);
+    gateway_hands_out(f, 6, update);
+    assert_int_equal(cloud_hears_part(f, 6, update, 0), EDGE_SEND_AT_ONCE);
+}
+
 /* ---- receipts ------------------------------------------------------------------------------ */
 
 static void a_receipt_is_stored_then_told_then_the_next_update_asked_for(void **state) {
@@ -421,6 +510,9 @@ int main(void) {
         CASE(another_start_of_the_cloud_is_sent_the_update_at_once),
         CASE(an_agent_that_starts_under_another_start_of_the_cloud_sends_once),
         CASE(a_new_session_sends_the_update_at_once),
+        CASE(an_update_of_many_chunks_goes_up_as_the_link_takes_them),
+        CASE(a_connection_lost_between_chunks_sends_from_the_first_again),
+        CASE(a_full_list_of_actions_leaves_chunks_for_later),
         CASE(a_receipt_is_stored_then_told_then_the_next_update_asked_for),
         CASE(a_verdict_is_told_in_words_with_its_reason),
         CASE(a_receipt_of_another_round_or_digest_decides_nothing),

@@ -22,7 +22,8 @@ typedef struct stored_file {
 } stored_file;
 
 struct edge_source {
-    edge_source_plan plan;
+    edge_source_plan plan; /* its spec is the one below */
+    trib_source_spec spec;
     edge_files files;
     stored_file *stored; /* [stored_count], owned: before start, then the thread's */
     size_t stored_count;
@@ -38,6 +39,9 @@ struct edge_source {
     bool dropping;
     bool passing; /* a replay's passes after the first: see `loop: live` */
     edge_lines lines;
+    bool reading;       /* of a stream: lines are what it is at, across halts */
+    trib_buffer header; /* the stream's CSV header, which comes once, whatever is made of it */
+    int client;         /* of a socket; -1: none */
 
     /* snapshots for others */
     atomic_uint_fast64_t rows;
@@ -219,6 +223,14 @@ static void say_failed(const edge_source *source, const char *name) {
     say(source, EDGE_EVENT_SOURCE_FAILED, EDGE_EVENT_ERROR, 0, text);
 }
 
+/* Without memory for it, a stream whose columns change ends there: its next row is no header. */
+static void keep_header(edge_source *source, const edge_recording_reader *reader, trib_bytes line) {
+    if (is_stream(source) && (reader->parser.format == TRIB_TABLE_CSV || reader->hopeless)) {
+        trib_buffer_clear(&source->header);
+        trib_ignore(trib_buffer_append(&source->header, line));
+    }
+}
+
 /* Takes lines until the end. False when the thread has to stop. */
 static bool take_lines(edge_source *source, passage *at) {
     for (;;) {
@@ -229,8 +241,12 @@ static bool take_lines(edge_source *source, passage *at) {
                                 &line)) {
         case EDGE_LINE_READY: {
             uint64_t refused = at->reader.refused;
+            bool first = at->reader.parser.format == TRIB_TABLE_UNKNOWN;
             bool is_row = edge_recording_reader_line(&at->reader, line, &row);
             (void)atomic_fetch_add(&source->refused, at->reader.refused - refused);
+            if (first) {
+                keep_header(source, &at->reader, line);
+            }
             if (is_row && !give_row(source, at, &row)) {
                 return false;
             }
@@ -270,10 +286,17 @@ static bool read_stream(edge_source *source, int input, const char *name) {
     passage at = {.recording = ""};
     bool untimed = source->plan.spec->time_unit == TRIB_TIME_NONE;
     edge_recording_reader_init(&at.reader, &source->plan, name, untimed, false);
-    edge_lines_init(&source->lines, input, source->wake[0]);
     source->owes_start = false;
     begin_recording(source, &at);
-    return take_lines(source, &at);
+    if (!source->reading) {
+        edge_lines_init(&source->lines, input, source->wake[0]);
+        trib_buffer_clear(&source->header);
+        source->reading = true;
+    } else if (source->header.size > 0) { /* halted, and gone on with */
+        edge_row none;
+        (void)edge_recording_reader_line(&at.reader, trib_buffer_view(&source->header), &none);
+    }
+    return at.reader.hopeless || take_lines(source, &at);
 }
 
 /* ---- replay ---- */
@@ -386,22 +409,31 @@ static bool replay(edge_source *source) {
 
 /* ---- streams ---- */
 
-static void serve(edge_source *source) {
-    for (;;) {
+static void close_client(edge_source *source) {
+    if (source->client >= 0) {
+        (void)close(source->client);
+        source->client = -1;
+        source->reading = false;
+    }
+}
+
+/* False when the thread has to stop. */
+static bool wait_for_client(edge_source *source) {
+    while (source->client < 0) {
         edge_line ready = edge_lines_wait(source->listener, source->wake[0], -1);
         if (ready == EDGE_LINE_STOPPED || ready == EDGE_LINE_FAILED) {
-            return;
+            return false;
         }
-        int client = ready == EDGE_LINE_READY ? accept(source->listener, NULL, NULL) : -1;
-        if (client < 0) {
-            continue;
-        }
-        (void)fcntl(client, F_SETFD, FD_CLOEXEC);
-        bool go_on = read_stream(source, client, "a client of the socket");
-        (void)close(client);
-        if (!go_on) {
-            return;
-        }
+        source->client = ready == EDGE_LINE_READY ? accept(source->listener, NULL, NULL) : -1;
+    }
+    (void)fcntl(source->client, F_SETFD, FD_CLOEXEC);
+    return true;
+}
+
+static void serve(edge_source *source) {
+    while (wait_for_client(source) &&
+           read_stream(source, source->client, "a client of the socket")) {
+        close_client(source); /* not when stopped: it may go on */
     }
 }
 
@@ -440,7 +472,10 @@ trib_status edge_source_create(const edge_source_plan *plan, edge_source **ret_s
         return TRIB_FAIL(TRIB_E_IO, "no memory for a source");
     }
     source->plan = *plan;
-    source->listener = -1;
+    source->spec = *plan->spec;
+    source->plan.spec = &source->spec;
+    source->listener = source->client = -1;
+    source->header.ceiling = EDGE_LINES_BUFFER;
     if (pipe(source->wake) != 0) {
         source->wake[0] = source->wake[1] = -1;
         return TRIB_FAIL(TRIB_E_IO, "no pipe to wake the source: %s", strerror(errno));
@@ -474,6 +509,7 @@ trib_status edge_source_skip(edge_source *source, const char *recording, uint64_
 
 trib_status edge_source_start(edge_source *source) {
     TRIB_ASSERT(!source->started);
+    atomic_store(&source->finished, false);
     int error = pthread_create(&source->thread, NULL, run, source);
     if (error != 0) {
         return TRIB_FAIL(TRIB_E_IO, "no thread for the source: %s", strerror(error));
@@ -492,15 +528,30 @@ edge_source_counts edge_source_counted(const edge_source *source) {
                                 .finished = atomic_load(&source->finished)};
 }
 
+void edge_source_halt(edge_source *source) {
+    if (source->started) {
+        char byte = 0;
+        ssize_t moved = write(source->wake[1], &byte, 1);
+        TRIB_ASSERT(moved == 1); /* an empty pipe has room */
+        (void)pthread_join(source->thread, NULL);
+        source->started = false;
+        moved = read(source->wake[0], &byte, 1);
+        TRIB_ASSERT(moved == 1);
+    }
+}
+
+void edge_source_change(edge_source *source, const trib_source_spec *spec) {
+    TRIB_ASSERT(!source->started && is_stream(source));
+    source->spec = *spec;
+}
+
 void edge_source_destroy(edge_source *source) {
     if (source == NULL) {
         return;
     }
-    if (source->started) {
-        ssize_t written = write(source->wake[1], "", 1);
-        TRIB_ASSERT(written == 1); /* an empty pipe has room */
-        (void)pthread_join(source->thread, NULL);
-    }
+    edge_source_halt(source);
+    close_client(source);
+    trib_buffer_deinit(&source->header);
     edge_socket_close(source->plan.config, source->listener);
     for (int i = 0; i < 2; i++) {
         if (source->wake[i] >= 0) {

@@ -38,7 +38,7 @@ enum { EDGE_SOURCE_MAX_FILES = 65536, EDGE_SOURCE_BATCH_MS = 50 };
 
 typedef struct edge_source edge_source;
 
-/* Config, spec, queue and clock outlive the source. */
+/* Config, queue and clock outlive the source; the spec is copied. */
 typedef struct edge_source_plan {
     const edge_source_config *config;
     const trib_source_spec *spec;
@@ -67,6 +67,12 @@ TRIB_MUST_CHECK trib_status edge_source_create(const edge_source_plan *plan,
 TRIB_MUST_CHECK trib_status edge_source_skip(edge_source *source, const char *recording,
                                              uint64_t rows);
 TRIB_MUST_CHECK trib_status edge_source_start(edge_source *source);
+/* Joins the thread, but keeps what is open: a stream stays where it is, a client connected. It may
+ * be started again. Nothing happens if it has not been started. */
+void edge_source_halt(edge_source *source);
+/* Of a halted stream, not of a replay: from the next start, its rows mean what this spec says. It
+ * goes on after the last line read, under the header that was read, as a recording of its own. */
+void edge_source_change(edge_source *source, const trib_source_spec *spec);
 /* A snapshot, from any thread. */
 edge_source_counts edge_source_counted(const edge_source *source);
 /* Stops promptly, joins the thread. What is in the queue stays there. */

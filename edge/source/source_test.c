@@ -586,6 +586,64 @@ static void standard_input_is_one_recording(void **state) {
     (void)close(ends[0]);
 }
 
+/* What the federation asks for now: the other channel alone, and no label. */
+static trib_source_spec other_spec(void) {
+    trib_source_spec other = spec;
+    other.channel_count = 1;
+    memcpy(other.channels[0], "y", 2);
+    other.class_count = 0;
+    other.label_column[0] = '\0';
+    return other;
+}
+
+static void a_halted_client_stays_and_goes_on_under_its_header_with_another_spec(void **state) {
+    (void)state;
+    config.kind = EDGE_SOURCE_SOCKET;
+    (void)snprintf(config.path, sizeof config.path, "%s/rows.sock", folder);
+    edge_source *source = start();
+    int handle = connect_to_path();
+    send_text(handle, "t,label,x,y\n10,calm,1,2\n20,bu");
+    taken all = {0};
+    assert_true(take_batch(&all));
+    edge_source_halt(source);
+    send_text(handle, "sy,3,4\n");
+    const trib_source_spec other = other_spec();
+    edge_source_change(source, &other);
+    assert_true(trib_ok(edge_source_start(source)));
+    send_text(handle, "30,calm,5,6\n");
+    assert_int_equal(close(handle), 0);
+    taken more = take_until_ends(1);
+    assert_int_equal(all.rows + more.rows, 3);
+    assert_int_equal(more.starts, 1); /* a recording of its own */
+    assert_true(more.first.row.values[0] == 4.0f && more.last.row.values[0] == 6.0f);
+    assert_int_equal(edge_source_counted(source).refused, 0);
+    edge_source_destroy(source);
+}
+
+static void a_header_without_channels_may_have_those_of_another_spec(void **state) {
+    (void)state;
+    int ends[2], saved = dup(STDIN_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    config.kind = EDGE_SOURCE_STDIN;
+    edge_source *source = start();
+    send_text(ends[1], "t,y\n10,7\n");
+    wait_for(EDGE_EVENT_SOURCE_FAILED);
+    edge_source_halt(source);
+    edge_source_halt(source); /* once is enough */
+    const trib_source_spec other = other_spec();
+    edge_source_change(source, &other);
+    assert_true(trib_ok(edge_source_start(source)));
+    assert_int_equal(close(ends[1]), 0);
+    taken all = take_until_ends(1);
+    assert_int_equal(all.rows, 1);
+    assert_true(all.first.row.values[0] == 7.0f);
+    edge_source_destroy(source);
+    assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+    (void)close(saved);
+    (void)close(ends[0]);
+}
+
 static void what_is_not_there_is_said_when_creating(void **state) {
     (void)state;
     edge_source *source = NULL;
@@ -624,6 +682,8 @@ int main(void) {
         FRESH(json_lines_come_over_a_local_port),
         FRESH(a_stream_that_finds_the_queue_full_drops_and_counts),
         FRESH(standard_input_is_one_recording),
+        FRESH(a_halted_client_stays_and_goes_on_under_its_header_with_another_spec),
+        FRESH(a_header_without_channels_may_have_those_of_another_spec),
         FRESH(what_is_not_there_is_said_when_creating),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

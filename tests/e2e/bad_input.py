@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import struct
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -170,6 +171,42 @@ def full_disk(fleet):
     print("a full disk is said and got over")
 
 
+def full_gateway(fleet, text):
+    """A gateway whose disk is full: rows and updates are lost and said; a document that comes meanwhile
+    asks for a store that cannot be made. Once there is room, its stream and its rounds go on."""
+    flag = fleet.folder / "full-gateway"
+    live = subprocess.Popen([TRIBUTARY, "generate", "--live", "machine-1", "--seconds", "0"],
+                            stdout=subprocess.PIPE)
+    fleet.start_edge("live-1", NAME, "{kind: stdin, format: csv}", "predictions: {publish: true, every: 1}",
+                     environment=dict(os.environ, LD_PRELOAD=str(SHIM), TRIB_FULL=str(flag)),
+                     stdin=live.stdout)
+    wait_for("live-1 joins", lambda: "welcomed" in fleet.log("live-1"), 60)
+    gateway = lambda: fleet.api("GET", f"/v1/federations/{NAME}/gateways/live-1")
+    wait_for("live-1 takes part", lambda: gateway()["accepted"] > 0 and gateway()["predictions"] > 0, 60)
+    flag.touch()
+    lost = lambda: [line for line in fleet.log("live-1").splitlines() if "store-failed" in line]
+    wait_for("lost rows to be said and counted", lost, 30)
+    assert "rows are lost" in lost()[0] and "count=0 " not in lost()[0], lost()[0]
+    wait_for("state that is not kept to be said", lambda: "not kept" in fleet.log("live-1"), 30)
+    rounds_go_on(fleet, 2)  # those of the others
+    other = text.replace("channels: [vib_x, vib_y, vib_z]", "channels: [vib_z, vib_y, vib_x]")
+    assert other != text
+    fleet.apply(other)
+    wait_for("a stream that cannot be started", lambda: "stream not started" in fleet.log("live-1"), 60)
+    flag.unlink()
+    before = gateway()
+    wait_for("its updates and predictions go on", lambda: gateway()["accepted"] > before["accepted"] and
+             gateway()["predictions"] > before["predictions"], 60)
+    log = fleet.log("live-1")
+    assert "not in the header" not in log and log.count("source-started") == 2, log
+    fleet.stop("live-1")
+    live.kill()
+    live.wait()
+    fleet.apply(text)
+    rounds_go_on(fleet)
+    print("a gateway's full disk is said and got over, its stream goes on")
+
+
 def damaged_files(fleet):
     ledger = fleet.folder / "cloud/ledger"
     last = lambda: sorted(ledger.glob("*.ledger"))[-1]
@@ -329,6 +366,7 @@ with Fleet("bad") as fleet:
     foreign_and_cloned(fleet, recordings)
     tell_lies(fleet, recordings[0], len(parameters))
     full_disk(fleet)
+    full_gateway(fleet, text)
     damaged_files(fleet)
     start(fleet, recordings[0])
     damaged_agent(fleet, recordings[0])

@@ -3,6 +3,7 @@
 back over the air, and predicts on the live stream. Then a new lineage, and a restart of everything."""
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -53,7 +54,10 @@ with Fleet("federate") as fleet:
                  lambda: fleet.outbox(recording.stem) == 0, 30)
 
     # Another federation on the same cloud, while the first stays.
-    other = federation_file.read_text().replace("federation: rotating-machine", "federation: second")
+    other, count = re.subn(r"(?s)federation: rotating-machine(.*)  label:.*?\n\n(.*)task: classify(.*)units: 4\}",
+                           r"federation: second\1  targets: [current, temperature]\n\n\2task: regress\3units: 2}",
+                           machines.document(1, 1))
+    assert count == 1
     fleet.apply(other)
     assert {f["federation"] for f in fleet.api("GET", "/v1/federations")["federations"]} == {
         "rotating-machine", "second"}
@@ -73,6 +77,10 @@ with Fleet("federate") as fleet:
              ROUNDS + 2 and done(fleet), 120)
     joins = fleet.api("GET", "/v1/health")["counts"]["joins"]
     assert joins == 0, f"{joins} gateways joined again"
+    second = subprocess.Popen([TRIBUTARY, "generate", "--live", "machine-2", "--seconds", "0"],
+                              stdout=subprocess.PIPE)
+    fleet.start_edge("second-1", "second", "{kind: stdin, format: csv}",
+                     "predictions: {publish: true, every: 2}", stdin=second.stdout)
 
     # A restart after a second document finds everything too: the view keeps the newest of each kind.
     expected = fleet.federation("rotating-machine")
@@ -92,8 +100,35 @@ with Fleet("federate") as fleet:
     wait_for("live-1 joins", lambda: "joined" in fleet.log("cloud") and "live-1" in fleet.log("cloud"))
     wait_for("predictions from live-1", lambda: gateway()["predictions"] > 3, 60)
     assert gateway()["last_label"] in ("healthy", "imbalance", "misalignment", "bearing_wear")
+
+    # A document that only asks for more rounds leaves its stream alone: nothing of it is read twice, its
+    # header neither, and it is trained on.
+    before = gateway()["accepted"]
+    fleet.apply(machines.document(GATEWAYS, ROUNDS + 4))
+    wait_for("two rounds with live-1", lambda: fleet.federation("rotating-machine")["model"]["round"] ==
+             ROUNDS + 4 and done(fleet) and gateway()["accepted"] >= before + 2, 120)
+    told = gateway()["predictions"]
+    wait_for("live-1 predicts on", lambda: gateway()["predictions"] > told + 3, 30)
+    assert fleet.log("live-1").count("source-started") == 1, fleet.log("live-1")
+
+    # One that changes the windows starts a new lineage, and the stream goes on under the header it had.
+    shorter = machines.document(GATEWAYS, 1, lines={"  window": "  window: {rows: 256, hop: 256}"})
+    assert fleet.apply(shorter)["lineage"] == "new"
+    wait_for("a round of the new lineage", lambda: done(fleet) and
+             fleet.federation("rotating-machine")["model"]["round"] == 1, 120)
+    release = fleet.federation("rotating-machine")["release"]["number"]
+    wait_for("live-1 predicts with its model", lambda: gateway()["release"] == release, 60)
+    log = fleet.log("live-1")
+    assert log.count("source-started") == 2 and "line-refused" not in log and "no more rows" not in log, log
     live.kill()
     live.wait()
+
+    # The other federation predicts numbers, and they are told.
+    values = lambda: fleet.api("GET", "/v1/federations/second/gateways/second-1")["last_values"]
+    wait_for("two numbers from second-1", lambda: len(values()) == 2, 60)
+    assert all(abs(value) < 1000 for value in values()), values()
+    second.kill()
+    second.wait()
 
     # Anyone can open the model file as it is.
     try:

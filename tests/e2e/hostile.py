@@ -162,8 +162,15 @@ with Fleet("hostile") as fleet:
     assert after["joins"] == before["joins"]
     assert fleet.federation(NAME)["round"]["accepted"] == state["round"]["accepted"]
     for recording in recordings[1:]:
-        for what in ("notice refused", "receipt refused"):
+        for what in ("notice refused", "receipt refused",
+                     "release notice refused: older than one seen before",
+                     "round notice refused: older than one seen before"):
             wait_for(f"{recording.stem} notices: {what}", lambda: what in fleet.log(recording.stem), 20)
+    # The agents count it too, and say so at the end at the latest.
+    fleet.stop(other)
+    counted = [line for line in fleet.log(other).splitlines() if ": counted " in line][-1]
+    assert "forged=0" not in counted and "stale=0" not in counted and "replayed=0" not in counted, counted
+    fleet.start_edge(other, NAME, f"{{kind: replay, path: {recordings[1]}, speed: max}}")
     print("noticed:", {k: after[k] - before[k] for k in ("replayed", "garbage", "joins_refused")})
 
     # A restart forgets which numbers were accepted, and still accepts none of them again.

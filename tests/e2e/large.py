@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A model of several chunks each way, served as an average, then rounds that ask only some gateways."""
+"""A model of several chunks each way, served as an average, then rounds that ask only some gateways; and
+an update of more chunks than the agent hands to its link at once, or than may wait there."""
 import pathlib
 import re
 import sys
@@ -55,4 +56,32 @@ with Fleet("large") as fleet:
     assert late > 0, "whoever came third was told that it was late"
     for recording in recordings:
         wait_for("outboxes empty", lambda: fleet.outbox(recording.stem) == 0, 60)
+
+CHUNK = 122368
+with Fleet("huge") as fleet:
+    recordings = machines.generate(fleet.folder / "data", 1, seconds=4)
+    text, count = re.subn(r"- \{kind: dense, units: 32\}",
+                          "- {kind: dense, units: 3600}\n    - {kind: relu}\n    - {kind: dense, units: 3900}",
+                          machines.document(1, 1, deadline_s=300, lines={
+                              "update": "update: {codec: float32, clip_norm: 10}"}))
+    assert count == 1
+    federation_file = fleet.folder / "federation.yaml"
+    federation_file.write_text(text)
+    digest, _ = machines.simulate(fleet.folder / "data", federation_file, fleet.folder / "simulated")
+    fleet.start_broker()
+    fleet.start_cloud()
+    fleet.apply(text)
+    name = recordings[0].stem
+    fleet.start_edge(name, NAME, f"{{kind: replay, path: {recordings[0]}, speed: max}}")
+    wait_for("a round of a huge update", lambda: fleet.federation(NAME)["stage"] == "done", 120)
+    state = fleet.federation(NAME)
+    assert state["release"]["digest"] == digest, (state, digest)
+    sent = fleet.api("GET", f"/v1/federations/{NAME}/rounds")["rounds"][-1]
+    assert sent["updates"] == 1 and sent["bytes_up"] > 300 * CHUNK, sent
+    wait_for("the outbox empties", lambda: fleet.outbox(name) == 0, 30)
+    assert "too much at once" not in fleet.log(name), fleet.log(name)
+    # Each chunk went up once: no part of it had to be sent again.
+    gateway = fleet.api("GET", f"/v1/federations/{NAME}/gateways/{name}")
+    assert gateway["duplicates"] == gateway["garbage"] == gateway["replayed"] == 0, gateway
+    print(f"an update of {sent['bytes_up'] // CHUNK} chunks goes up")
     print("passed")

@@ -3,8 +3,9 @@
  *
  *     TRIB_KILL_AT=phase:n    before the n-th operation of that phase (1, 2 ...)
  *     TRIB_KILL_LOG=file      the phase is appended there just before the kill
- *     TRIB_FULL=file          while it exists, writing to a ledger or an outbox fails: the disk is
- * full TRIB_1970=file          while it exists, the wall clock stands in 1970
+ *     TRIB_FULL=file          while it exists, writing to a ledger, an outbox or stored rows fails:
+ *                             the disk is full
+ *     TRIB_1970=file          while it exists, the wall clock stands in 1970
  *
  * Phases, told by the file an operation goes to and what came before it:
  *     receive   reading from the broker's socket
@@ -61,15 +62,20 @@ static void pass(enum phase phase) {
     (void)pause();
 }
 
+static int path_of(int descriptor, char *ret_path, size_t size) {
+    char link[64];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    ssize_t length = readlink(link, ret_path, size - 1);
+    ret_path[length > 0 ? length : 0] = '\0';
+    return length > 0;
+}
+
 /* What kind of file a descriptor is: its phase when written, or NONE. */
 static enum phase kind_of(int descriptor) {
-    char link[64], path[512];
-    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-    ssize_t length = readlink(link, path, sizeof path - 1);
-    if (length <= 0) {
+    char path[512];
+    if (!path_of(descriptor, path, sizeof path)) {
         return NONE;
     }
-    path[length] = '\0';
     if (strstr(path, ".ledger") != NULL || strstr(path, "state.db-wal") != NULL) {
         return APPEND;
     }
@@ -104,8 +110,14 @@ static int flagged(const char *variable) {
     return path != NULL && access(path, F_OK) == 0;
 }
 
+static int holds_rows(int descriptor) {
+    char path[512];
+    return path_of(descriptor, path, sizeof path) && strstr(path, "samples.db") != NULL;
+}
+
 static int full(int descriptor) {
-    if (getenv("TRIB_FULL") == NULL || kind_of(descriptor) != APPEND || !flagged("TRIB_FULL")) {
+    if (getenv("TRIB_FULL") == NULL || (kind_of(descriptor) != APPEND && !holds_rows(descriptor)) ||
+        !flagged("TRIB_FULL")) {
         return 0;
     }
     errno = ENOSPC;
