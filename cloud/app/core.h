@@ -29,6 +29,7 @@ enum {
     CLOUD_BATCH = 256,  /* events that one fsync may serve */
     CLOUD_REPUBLISH_MS = 5000,
     CLOUD_VIEW_RETRY_MS = 1000, /* after a view could not be written */
+    CLOUD_OPEN_RETRY_MS = 5000, /* after a round could not be opened: a full disk */
     CLOUD_STRATEGIES =
         8, /* states of a strategy that are kept, should the newest records be lost */
     CLOUD_MAX_PUBLISHED = 8, /* objects of a federation on the broker at once */
@@ -73,6 +74,7 @@ typedef struct cloud_member {
     bool recount_due;          /* somebody joined while a round is open */
     trib_round_action pending; /* what a record asked for while it was applied */
     bool closed;               /* since cloud_prune looked last */
+    uint64_t open_ms;          /* a round could not be opened: again then; 0: no */
 } cloud_member;
 
 /* A receipt that waits for the fsync. */
@@ -185,6 +187,10 @@ TRIB_MUST_CHECK trib_status cloud_abandon_round(cloud_core *core, cloud_member *
 /* `ordinal`: rounds of training behind the model. */
 TRIB_MUST_CHECK trib_status cloud_release_model(cloud_core *core, cloud_member *member,
                                                 const cloud_digest *model, uint32_t ordinal);
+
+/* While recovering: a release that its round's close was to bring, and that a crash between the two
+ * records has prevented. */
+TRIB_MUST_CHECK trib_status cloud_mend_release(cloud_core *core, cloud_member *member);
 
 /* ---- documents.c ---- */
 typedef struct cloud_applied {

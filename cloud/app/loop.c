@@ -134,11 +134,12 @@ static trib_status run_batch(cloud_core *core) {
 }
 
 trib_status cloud_core_run(cloud_core *core) {
-    for (size_t i = 0; i < core->member_count; i++) {
+    trib_status status = TRIB_SUCCESS;
+    for (size_t i = 0; i < core->member_count && trib_ok(status); i++) {
+        status = cloud_mend_release(core, &core->members[i]);
         cloud_consider_round(core, &core->members[i]);
     }
     trib_mqtt_run(core->mqtt);
-    trib_status status = TRIB_SUCCESS;
     while (!core->stop && trib_ok(status)) {
         status = run_batch(core);
     }

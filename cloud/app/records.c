@@ -131,17 +131,6 @@ void cloud_apply_gap(cloud_core *core, const cloud_record *record) {
     }
 }
 
-/* Rounds and releases may have begun in a gap. Their numbers must not come again: gateways have
- * seen them. Each took a record at least; a later record says what the number is. */
-static void skip_numbers(cloud_core *core, const cloud_record *record) {
-    uint64_t lost = record->gap_end - record->position + 1;
-    for (size_t i = 0; i < core->member_count; i++) {
-        cloud_live *live = core->members[i].live;
-        live->round_count += (uint32_t)lost;
-        live->release_count += (uint32_t)lost;
-    }
-}
-
 trib_status cloud_apply(cloud_core *core, const cloud_record *record) {
     switch ((cloud_record_Type)record->type) {
     case cloud_record_Type_TYPE_FEDERATION:
@@ -162,7 +151,6 @@ trib_status cloud_apply(cloud_core *core, const cloud_record *record) {
         return TRIB_SUCCESS; /* cloud_apply_update, for rounds that are still open */
     case cloud_record_Type_TYPE_NONE:
         cloud_note_gap(core, record);
-        skip_numbers(core, record);
         cloud_apply_gap(core, record);
         return TRIB_SUCCESS;
     }
@@ -261,7 +249,7 @@ trib_status cloud_settle(cloud_core *core) {
     if (core->failed) {
         return TRIB_FAIL(TRIB_E_STATE, "a record could not be applied: a restart recovers");
     }
-    TRIB_TRY(cloud_ledger_sync(core->ledger));
+    TRIB_TRY(cloud_fail(core, cloud_ledger_sync(core->ledger)));
     for (size_t i = 0; i < core->reply_count; i++) {
         cloud_send_receipt(core, &core->replies[i]);
     }

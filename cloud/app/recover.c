@@ -77,6 +77,21 @@ static trib_status restore_numbers(cloud_core *core) {
     return TRIB_SUCCESS;
 }
 
+/* Rounds and releases may have begun in a gap. Their numbers must not come again, since gateways
+ * have seen them: as after a restore, all go on in another incarnation. Before the view leaves the
+ * gap behind, or a crash here would forget it. */
+static trib_status rise_above_gaps(cloud_core *core) {
+    uint64_t incarnation = 0;
+    if (core->gaps == 0) {
+        return TRIB_SUCCESS;
+    }
+    TRIB_TRY(raise_number(core, "incarnation", 1, 1, &incarnation));
+    core->incarnation = (uint32_t)incarnation;
+    trib_log(TRIB_LOG_WARN, "another incarnation, above what the gap may have held",
+             "incarnation=%" PRIu64, incarnation);
+    return TRIB_SUCCESS;
+}
+
 static trib_status open_registry(cloud_core *core, bool rebuild) {
     char path[PATH_SIZE], aside[PATH_SIZE];
     path_in(core, "registry.db", path);
@@ -208,6 +223,7 @@ static trib_status recover(cloud_core *core, bool rebuild) {
     TRIB_TRY(restore_numbers(core));
     TRIB_TRY(cloud_registry_begin(core->registry));
     TRIB_TRY(cloud_ledger_read(core->ledger, position + 1, take_record, core));
+    TRIB_TRY(rise_above_gaps(core));
     TRIB_TRY(cloud_registry_commit(core->registry, cloud_ledger_end(core->ledger)));
     TRIB_TRY(restore_rounds(core));
     for (size_t i = 0; i < core->member_count; i++) {

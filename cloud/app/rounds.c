@@ -74,7 +74,9 @@ static trib_status open_round(cloud_core *core, cloud_member *member) {
 
 void cloud_consider_round(cloud_core *core, cloud_member *member) {
     cloud_live *live = member->live;
+    member->open_ms = 0;
     if (!cloud_promote_document(core, member)) {
+        member->open_ms = trib_monotonic_ms(core->clock) + CLOUD_OPEN_RETRY_MS;
         return;
     }
     /* The first round waits for its gateways; later ones go on with those that are left. */
@@ -87,8 +89,9 @@ void cloud_consider_round(cloud_core *core, cloud_member *member) {
     }
     trib_status status = open_round(core, member);
     if (!trib_ok(status)) {
-        trib_log(TRIB_LOG_ERROR, "round not opened", "federation=%s why=%s", live->name,
-                 trib_message());
+        member->open_ms = trib_monotonic_ms(core->clock) + CLOUD_OPEN_RETRY_MS;
+        trib_log(TRIB_LOG_ERROR, "round not opened; tried again", "federation=%s why=%s",
+                 live->name, trib_message());
     }
 }
 
@@ -224,6 +227,20 @@ trib_status cloud_release_model(cloud_core *core, cloud_member *member, const cl
     return TRIB_SUCCESS;
 }
 
+trib_status cloud_mend_release(cloud_core *core, cloud_member *member) {
+    const cloud_live *live = member->live;
+    uint64_t trained = 0;
+    if (!live->has_model || live->course.model->round == 0 ||
+        !live->federation->release_every_round) {
+        return TRIB_SUCCESS;
+    }
+    TRIB_TRY(cloud_registry_last_trained(core->registry, live->name, &trained));
+    if (live->release.number != 0 && live->release.round >= trained) {
+        return TRIB_SUCCESS; /* this round's own, or what somebody released since */
+    }
+    return cloud_release_model(core, member, &live->served, live->course.model->round);
+}
+
 void cloud_take_action(cloud_core *core, cloud_member *member, trib_round_action action,
                        const char *reason) {
     trib_status status = TRIB_SUCCESS;
@@ -261,6 +278,10 @@ static void tick(cloud_core *core, cloud_member *member, uint64_t now) {
     cloud_live *live = member->live;
     if (live->round_open && member->damaged) {
         give_up_damaged(core, member);
+        return;
+    }
+    if (!live->round_open && member->open_ms != 0 && member->open_ms <= now) {
+        cloud_consider_round(core, member);
         return;
     }
     trib_round_action action = member->pending;
@@ -306,6 +327,18 @@ uint64_t cloud_tick_wait_ms(const cloud_core *core) {
     return least;
 }
 
+/* Equal states are one file, also of federations that know nothing of each other. */
+static bool goes_on_from(const cloud_core *core, const cloud_digest *strategy) {
+    for (size_t i = 0; i < core->member_count; i++) {
+        const cloud_live *live = core->members[i].live;
+        if (live->has_model &&
+            memcmp(live->strategy.bytes, strategy->bytes, sizeof strategy->bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void cloud_prune(cloud_core *core) {
     for (size_t i = 0; i < core->member_count; i++) {
         cloud_member *member = &core->members[i];
@@ -317,7 +350,7 @@ void cloud_prune(cloud_core *core) {
         member->closed = false;
         trib_status status = cloud_registry_old_strategy(core->registry, member->live->name,
                                                          CLOUD_STRATEGIES, old.bytes, &found);
-        if (trib_ok(status) && found) {
+        if (trib_ok(status) && found && !goes_on_from(core, &old)) { /* the view may be behind */
             status = core->objects->remove(core->objects, &old);
         }
         if (!trib_ok(status)) { /* a file too many, that is all */

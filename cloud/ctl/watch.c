@@ -263,8 +263,8 @@ static trib_status metrics_compare(const watch *w, bool scored) {
                      w->options->baselines, w->baselines.metric, w->score.name);
 }
 
-/* Every round that has ended since the last look. */
-static trib_status rounds_show(watch *w, const json_t *federation) {
+/* A page of the rounds that have ended since the last look. */
+static trib_status rounds_show(watch *w, const json_t *federation, bool *ret_more) {
     TRIB_SCOPED(ctl_json_release) json_t *answer = NULL;
     char query[48];
     (void)snprintf(query, sizeof query, "after=%lld", w->last);
@@ -273,6 +273,7 @@ static trib_status rounds_show(watch *w, const json_t *federation) {
     long long expected = ctl_json_integer(json_object_get(federation, "round"), "expected");
     size_t index;
     json_t *round;
+    *ret_more = false;
     json_array_foreach(json_object_get(answer, "rounds"), index, round) {
         long long number = ctl_json_integer(round, "number");
         if (interrupted || number <= w->last) {
@@ -286,6 +287,7 @@ static trib_status rounds_show(watch *w, const json_t *federation) {
         }
         round_write(w, round, scored);
         w->last = number;
+        *ret_more = true;
     }
     return TRIB_SUCCESS;
 }
@@ -293,7 +295,9 @@ static trib_status rounds_show(watch *w, const json_t *federation) {
 static trib_status look(watch *w) {
     TRIB_SCOPED(ctl_json_release) json_t *federation = NULL;
     TRIB_TRY(ctl_client_get(w->client, &federation, "federations", w->options->federation, NULL));
-    TRIB_TRY(rounds_show(w, federation));
+    for (bool more = true; more && !interrupted;) {
+        TRIB_TRY(rounds_show(w, federation, &more));
+    }
     /* The stage was read before the rounds: when it said done, all of them have been shown. */
     w->done = strcmp(ctl_json_text(federation, "stage", ""), "done") == 0;
     if (!w->done || !w->options->until_done) {

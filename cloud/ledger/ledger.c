@@ -200,6 +200,7 @@ static trib_status start_segment(cloud_ledger *ledger) {
         status = add_segment(ledger, ledger->end + 1);
     }
     if (!trib_ok(status)) {
+        ledger->broken = true; /* its file says where records go on: none may go elsewhere */
         ledger->disk->close(ledger->disk, handle);
         return status;
     }

@@ -269,8 +269,47 @@ static void large_records_start_new_segments_that_are_read_across(void **state) 
     cloud_ledger_close(ledger);
 }
 
+static trib_status count_good(void *context, const cloud_record *record) {
+    assert_int_equal(record->type, 1);
+    (*(uint64_t *)context)++;
+    return TRIB_SUCCESS;
+}
+
+/* A segment whose file is there, and whose name may not be durable, is where records go on after a
+ * restart: whatever is appended elsewhere before that would be in nobody's order. */
+static void a_segment_that_could_not_be_begun_ends_the_appending(void **state) {
+    (void)state;
+    static uint8_t large[40 << 20];
+    trib_bytes whole = trib_bytes_of(large, sizeof large), small = trib_bytes_of(large, 10);
+    for (size_t i = 0; i < 4; i++) {
+        cloud_ledger *ledger = NULL;
+        uint64_t kept = 0, position = 0;
+        power_watch(folder);
+        assert_true(trib_ok(cloud_ledger_open(power_disk(), folder, 42, &ledger)));
+        kept = cloud_ledger_end(ledger);
+        if (i == 0) {
+            assert_true(trib_ok(cloud_ledger_append(ledger, 1, &whole, 1, &kept)));
+        }
+        power_flickers_after(i);
+        trib_status status = cloud_ledger_append(ledger, 1, &whole, 1, &position);
+        kept = trib_ok(status) ? position : kept;
+        status = cloud_ledger_append(ledger, 1, &small, 1, &position);
+        status = trib_ok(status) ? cloud_ledger_sync(ledger) : status;
+        kept = trib_ok(status) ? position : kept;
+        cloud_ledger_close(ledger);
+        assert_true(trib_ok(cloud_ledger_open(power_disk(), folder, 42, &ledger)));
+        assert_int_equal(cloud_ledger_end(ledger), kept);
+        uint64_t read = 0;
+        assert_true(trib_ok(cloud_ledger_read(ledger, 1, count_good, &read)));
+        assert_int_equal(read, kept);
+        cloud_ledger_close(ledger);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_segment_that_could_not_be_begun_ends_the_appending,
+                                        fresh_folder, drop_folder),
         cmocka_unit_test_setup_teardown(records_come_back_in_order_from_any_position, fresh_folder,
                                         drop_folder),
         cmocka_unit_test_setup_teardown(a_tail_torn_at_any_byte_is_cut_and_nothing_else,

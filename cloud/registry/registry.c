@@ -328,17 +328,30 @@ trib_status cloud_registry_last_round(cloud_registry *registry, const char *fede
     return TRIB_SUCCESS;
 }
 
-trib_status cloud_registry_last_release(cloud_registry *registry, const char *federation,
-                                        uint64_t *ret_number) {
+static trib_status greatest(cloud_registry *registry, const char *query, const char *federation,
+                            uint64_t *ret_number) {
     trib_statement *statement;
     bool row;
-    TRIB_TRY(trib_database_prepare(
-        registry->database, "SELECT max(number) FROM releases WHERE federation = ?1", &statement));
+    TRIB_TRY(trib_database_prepare(registry->database, query, &statement));
     trib_bind_text(statement, 1, federation);
     TRIB_TRY(trib_statement_step(statement, &row));
     *ret_number = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
     trib_statement_reset(statement);
     return TRIB_SUCCESS;
+}
+
+trib_status cloud_registry_last_release(cloud_registry *registry, const char *federation,
+                                        uint64_t *ret_number) {
+    return greatest(registry, "SELECT max(number) FROM releases WHERE federation = ?1", federation,
+                    ret_number);
+}
+
+trib_status cloud_registry_last_trained(cloud_registry *registry, const char *federation,
+                                        uint64_t *ret_number) {
+    return greatest(registry,
+                    "SELECT max(number) FROM rounds WHERE federation = ?1"
+                    " AND outcome = 'closed' AND NOT statistics",
+                    federation, ret_number);
 }
 
 trib_status cloud_registry_counted(cloud_registry *registry, const char *federation,
@@ -370,10 +383,13 @@ trib_status cloud_registry_old_strategy(cloud_registry *registry, const char *fe
     bool row;
     TRIB_TRY(trib_database_prepare(
         registry->database,
-        "WITH ended AS (SELECT strategy FROM rounds WHERE federation = ?1 AND outcome = 'closed'"
-        " ORDER BY number DESC LIMIT ?2 + 1) SELECT strategy FROM (SELECT strategy FROM ended "
-        "LIMIT 1"
-        " OFFSET ?2) AS old WHERE 1 = (SELECT count(*) FROM ended WHERE strategy = old.strategy)",
+        "SELECT strategy FROM (SELECT strategy FROM rounds WHERE federation = ?1"
+        " AND outcome = 'closed' ORDER BY number DESC LIMIT 1 OFFSET ?2) AS old"
+        " WHERE NOT EXISTS (SELECT 1 FROM rounds AS other WHERE other.strategy = old.strategy"
+        " AND other.outcome = 'closed' AND ?2 > (SELECT count(*) FROM (SELECT 1 FROM rounds AS "
+        "newer"
+        " WHERE newer.federation = other.federation AND newer.outcome = 'closed'"
+        " AND newer.number > other.number LIMIT ?2)))",
         &statement));
     trib_bind_text(statement, 1, federation);
     trib_bind_integer(statement, 2, keep);

@@ -56,8 +56,14 @@ TRIB_MUST_CHECK trib_status cloud_registry_counted(
     cloud_registry *registry, const char *federation,
     trib_status (*each)(void *context, const cloud_counted_row *row), void *context);
 
+/* The newest round whose close made a trained model; 0 where there is none. */
+TRIB_MUST_CHECK trib_status cloud_registry_last_trained(cloud_registry *registry,
+                                                        const char *federation,
+                                                        uint64_t *ret_number);
+
 /* The strategy's state after the round that closed `keep` rounds before the newest, where none of
- * those since left the same: nothing goes on from it any more. False where there is none. */
+ * any federation's newest `keep` left the same: nothing goes on from it any more. False where there
+ * is none. */
 TRIB_MUST_CHECK trib_status cloud_registry_old_strategy(cloud_registry *registry,
                                                         const char *federation, uint32_t keep,
                                                         uint8_t ret_digest[32], bool *ret_found);

@@ -584,6 +584,44 @@ static void the_rows_end_at_the_first_failure_and_leave_nothing_locked(void **st
     take(registry, told.count - 1, told.count);
 }
 
+/* Rounds of two federations that know nothing of each other; some left the same state. */
+static void a_state_that_a_federation_may_go_on_from_is_not_old(void **state) {
+    (void)state;
+    static const struct {
+        const char *rounds; /* of press */
+        uint8_t first;      /* byte of what is old of plant; 0: nothing */
+    } cases[] = {{"", 1},
+                 {"INSERT INTO rounds (federation, number, position, ordinal, statistics, outcome,"
+                  " opened_ms, strategy) VALUES ('press', 1, 1, 1, 0, 'closed', 1, "
+                  "X'01' || zeroblob(31))",
+                  0},
+                 {"INSERT INTO rounds (federation, number, position, ordinal, statistics, outcome,"
+                  " opened_ms, strategy) VALUES ('press', 2, 1, 1, 0, 'closed', 1, "
+                  "X'07' || zeroblob(31)), ('press', 3, 1, 1, 0, 'closed', 1, X'08' || "
+                  "zeroblob(31))",
+                  1}};
+    TRIB_SCOPED(close_scoped) cloud_registry *registry = open_registry(path);
+    uint8_t old[32];
+    bool found = true;
+    assert_true(trib_ok(cloud_registry_old_strategy(registry, "plant", 2, old, &found)));
+    assert_false(found);
+    trib_database *database = look_into(path);
+    assert_true(trib_ok(trib_database_run(
+        database, "INSERT INTO rounds (federation, number, position, ordinal, statistics, outcome,"
+                  " opened_ms, strategy) VALUES"
+                  " ('plant', 1, 1, 1, 0, 'closed', 1, X'01' || zeroblob(31)),"
+                  " ('plant', 2, 1, 1, 0, 'abandoned', 1, NULL),"
+                  " ('plant', 3, 1, 1, 0, 'closed', 1, X'02' || zeroblob(31)),"
+                  " ('plant', 4, 1, 1, 0, 'closed', 1, X'03' || zeroblob(31))")));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_true(trib_ok(trib_database_run(database, cases[i].rounds)));
+        assert_true(trib_ok(cloud_registry_old_strategy(registry, "plant", 2, old, &found)));
+        assert_int_equal(found, cases[i].first != 0);
+        assert_true(!found || old[0] == cases[i].first);
+    }
+    trib_database_close(database);
+}
+
 static void a_view_of_before_the_table_is_brought_up_to_it(void **state) {
     (void)state;
     trib_database *database = NULL;
@@ -681,6 +719,7 @@ int main(void) {
         CASE(an_abandoned_round_leaves_nothing_of_whom_it_counted),
         CASE(the_rows_end_at_the_first_failure_and_leave_nothing_locked),
         CASE(a_view_of_before_the_table_is_brought_up_to_it),
+        CASE(a_state_that_a_federation_may_go_on_from_is_not_old),
         CASE(what_is_retained_on_the_broker_is_remembered_until_it_is_cleared),
         CASE(a_damaged_view_is_refused_and_made_again),
         CASE(a_view_that_lost_its_position_says_so),
