@@ -64,9 +64,10 @@ typedef struct edge_agent {
     edge_round_task task;
     uint64_t retry_ms;                  /* 0: none */
     uint64_t install_retry_ms;          /* likewise */
+    uint64_t load_retry_ms;             /* likewise: of the active model */
     uint32_t round_jobs, detector_jobs; /* that the trainer has not given a result for */
     uint64_t predictions;               /* the stream thread's */
-    uint64_t predictions_unsent;        /* the link had enough to do */
+    uint64_t predictions_unsent;        /* nobody to tell, or a link that has enough to do */
     /* the update that is being sent */
     bool handed_out; /* chunks, that are still to be published */
     bool sending;    /* they are published, up to this mark of the link's */
@@ -92,6 +93,8 @@ TRIB_MUST_CHECK trib_status edge_samples_start(edge_agent *agent);
  * stay what they are. What cannot be started is tried again. */
 void edge_samples_change(edge_agent *agent, trib_federation *federation_take);
 void edge_samples_retry(edge_agent *agent);
+/* Whether there are a stream and a trainer to give models and rounds to. */
+bool edge_samples_running(const edge_agent *agent);
 void edge_samples_stop(edge_agent *agent);
 void edge_samples_prediction(edge_agent *agent, const edge_prediction *prediction);
 /* A recording that is replayed as fast as it goes is read whole before the gateway joins; one that

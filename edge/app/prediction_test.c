@@ -8,6 +8,7 @@
 
 #include "common/wire/wire.h"
 #include "edge/app/prediction.h"
+#include "edge/session/session.h"
 
 static unsigned leaving(const edge_config *config, const edge_prediction *prediction) {
     unsigned count = 0;
@@ -29,6 +30,27 @@ static void alarms_leave_also_where_predictions_are_off_or_thinned(void **state)
     assert_int_equal(leaving(&all, &normal), 100);
     assert_int_equal(leaving(&tenth, &normal), 10);
     assert_int_equal(leaving(&tenth, &alarm), 100);
+}
+
+/* The fewest waiting publications that leave no room for it. */
+static size_t too_many(const edge_prediction *prediction, size_t room) {
+    size_t backlog = 0;
+    while (edge_prediction_fits(prediction, backlog, room)) {
+        backlog++;
+    }
+    assert_false(edge_prediction_fits(prediction, backlog + 1, room));
+    return backlog;
+}
+
+static void alarms_come_before_the_others_and_leave_room_for_an_updates_chunks(void **state) {
+    (void)state;
+    const edge_prediction normal = {.error = 1}, alarm = {.anomaly = true};
+    assert_int_equal(too_many(&normal, 256), 128);
+    assert_int_equal(too_many(&alarm, 256), 256 - 2 * EDGE_SEND_AT_ONCE);
+    assert_int_equal(too_many(&normal, 2 * EDGE_SEND_AT_ONCE + 1), 1);
+    assert_int_equal(too_many(&alarm, 2 * EDGE_SEND_AT_ONCE + 1), 1);
+    assert_int_equal(too_many(&alarm, 2 * EDGE_SEND_AT_ONCE), 0);
+    assert_int_equal(too_many(&alarm, 0), 0);
 }
 
 static trib_wire_Prediction as_heard(const edge_prediction *prediction) {
@@ -70,6 +92,7 @@ static void the_longest_prediction_fits(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alarms_leave_also_where_predictions_are_off_or_thinned),
+        cmocka_unit_test(alarms_come_before_the_others_and_leave_room_for_an_updates_chunks),
         cmocka_unit_test(a_regression_says_its_values),
         cmocka_unit_test(the_longest_prediction_fits),
     };

@@ -6,8 +6,14 @@ bool edge_releases_need_detector(const trib_federation *federation) {
     return federation->task == TRIB_TASK_RECONSTRUCT || federation->task == TRIB_TASK_HOTELLING_T2;
 }
 
+/* It may pass, and nobody else asks for the active model anew. */
+static void load_later(edge_agent *agent) {
+    agent->load_retry_ms = trib_monotonic_ms(agent->clock) + EDGE_RETRY_MS;
+}
+
 static void give_to_stream(edge_agent *agent, trib_model *model, uint64_t release) {
     trib_status status = TRIB_SUCCESS;
+    agent->load_retry_ms = 0;
     if (edge_releases_need_detector(agent->federation)) {
         edge_train_job job = {
             .kind = EDGE_TRAIN_DETECTOR, .round = release, .last_row = UINT64_MAX, .base = model};
@@ -20,6 +26,9 @@ static void give_to_stream(edge_agent *agent, trib_model *model, uint64_t releas
     if (!trib_ok(status)) {
         trib_log(TRIB_LOG_WARN, "model not given to the stream", "release=%llu why=%s",
                  (unsigned long long)release, trib_message());
+        if (status.code == TRIB_E_RETRY) {
+            load_later(agent);
+        }
     }
 }
 
@@ -29,7 +38,7 @@ void edge_releases_install(edge_agent *agent, edge_action *action) {
     uint64_t release = action->number;
     trib_bytes file = trib_bytes_of(action->bytes, action->size);
     trib_status status = TRIB_FAIL(TRIB_E_RETRY, "no stream runs");
-    if (agent->sense != NULL && agent->train != NULL) {
+    if (edge_samples_running(agent)) {
         edge_sense_forget_waiting(agent->sense);
         status = edge_slots_install(&agent->slots, agent->federation, release, file, &model);
     }
@@ -52,10 +61,17 @@ void edge_releases_install(edge_agent *agent, edge_action *action) {
 }
 
 void edge_releases_retry(edge_agent *agent) {
-    if (agent->install_retry_ms != 0 &&
-        trib_monotonic_ms(agent->clock) >= agent->install_retry_ms) {
+    uint64_t now_ms = trib_monotonic_ms(agent->clock);
+    if (!edge_samples_running(agent)) {
+        return; /* nothing could be done with what is fetched: the times stay set */
+    }
+    if (agent->install_retry_ms != 0 && now_ms >= agent->install_retry_ms) {
         agent->install_retry_ms = 0;
         edge_session_not_installed(agent->session, agent->actions);
+    }
+    if (agent->load_retry_ms != 0 && now_ms >= agent->load_retry_ms) {
+        agent->load_retry_ms = 0;
+        edge_releases_load(agent);
     }
 }
 
@@ -79,12 +95,20 @@ void edge_releases_load(edge_agent *agent) {
         give_to_stream(agent, model, release);
     } else if (status.code != TRIB_E_NOT_FOUND) {
         trib_log(TRIB_LOG_WARN, "no model to start with", "why=%s", trib_message());
+        if (status.code == TRIB_E_RETRY) {
+            load_later(agent);
+        }
     }
 }
 
 void edge_releases_detector(edge_agent *agent, edge_train_result *result) {
     if (result->code == TRIB_E_RETRY) {
-        return; /* of a trainer that was stopped: the next one is asked for it anew */
+        /* Of a trainer that was stopped: the next one has been asked already. Or the store was
+         * busy, and nobody asks. */
+        if (agent->detector_jobs == 0) {
+            load_later(agent);
+        }
+        return;
     }
     if (result->code != TRIB_OK) {
         trib_log(TRIB_LOG_WARN, "no threshold yet", "release=%llu why=%s",
@@ -92,6 +116,11 @@ void edge_releases_detector(edge_agent *agent, edge_train_result *result) {
     }
     if (agent->sense == NULL || result->model == NULL) {
         return;
+    }
+    if (!trib_ok(edge_slots_check(&agent->slots, agent->federation, result->model))) {
+        trib_log(TRIB_LOG_DEBUG, "detector dropped", "release=%llu why=%s",
+                 (unsigned long long)result->round, trib_message());
+        return; /* it was finished under the document before */
     }
     trib_model *model = result->model;
     edge_detector detector = result->detector;

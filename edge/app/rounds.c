@@ -30,7 +30,8 @@ static trib_status offer(edge_agent *agent, const edge_train_job *job) {
 }
 
 void edge_rounds_train(edge_agent *agent, const edge_action *action) {
-    if (agent->train == NULL) {
+    agent->retry_ms = 0; /* of a round before, which nobody asks for any more */
+    if (!edge_samples_running(agent)) {
         agent->retry_ms = trib_monotonic_ms(agent->clock) + EDGE_RETRY_MS;
         agent->task = action->round;
         return;
@@ -68,7 +69,8 @@ void edge_rounds_train(edge_agent *agent, const edge_action *action) {
 }
 
 void edge_rounds_retry(edge_agent *agent) {
-    if (agent->retry_ms != 0 && trib_monotonic_ms(agent->clock) >= agent->retry_ms) {
+    if (edge_samples_running(agent) && agent->retry_ms != 0 &&
+        trib_monotonic_ms(agent->clock) >= agent->retry_ms) {
         agent->retry_ms = 0;
         edge_session_untrained(agent->session, agent->task.round, agent->actions);
     }

@@ -150,6 +150,16 @@ static void start_or_retry(edge_agent *agent) {
     }
 }
 
+/* Which files are read, and how far they are trained on, says nothing to a stream from outside. */
+static bool same_files(const edge_agent *agent, const trib_source_spec *left,
+                       const trib_source_spec *right) {
+    return agent->config.source.kind != EDGE_SOURCE_REPLAY ||
+           (strcmp(left->files, right->files) == 0 && left->split == right->split &&
+            left->split_rows == right->split_rows &&
+            !(left->split_fraction < right->split_fraction) &&
+            !(left->split_fraction > right->split_fraction));
+}
+
 /* Whether rows, windows and judgements are what they were. The meaning leaves out how lines and
  * files are read. */
 static bool same_stream(const edge_agent *agent, const trib_federation *next) {
@@ -158,11 +168,9 @@ static bool same_stream(const edge_agent *agent, const trib_federation *next) {
     return trib_ok(trib_federation_lineage(agent->crypto, agent->federation, &before)) &&
            trib_ok(trib_federation_lineage(agent->crypto, next, &after)) &&
            memcmp(before.meaning, after.meaning, sizeof before.meaning) == 0 &&
-           strcmp(left->files, right->files) == 0 && left->delimiter == right->delimiter &&
+           left->delimiter == right->delimiter &&
            strcmp(left->anomaly_column, right->anomaly_column) == 0 &&
-           left->split == right->split && left->split_rows == right->split_rows &&
-           !(left->split_fraction < right->split_fraction) &&
-           !(left->split_fraction > right->split_fraction);
+           same_files(agent, left, right);
 }
 
 void edge_samples_change(edge_agent *agent, trib_federation *federation_take) {
@@ -176,8 +184,12 @@ void edge_samples_change(edge_agent *agent, trib_federation *federation_take) {
     start_or_retry(agent);
 }
 
+bool edge_samples_running(const edge_agent *agent) {
+    return agent->sense != NULL && agent->train != NULL;
+}
+
 void edge_samples_retry(edge_agent *agent) {
-    if (agent->federation != NULL && (agent->sense == NULL || agent->train == NULL) &&
+    if (agent->federation != NULL && !edge_samples_running(agent) &&
         trib_monotonic_ms(agent->clock) >= agent->stream_retry_ms) {
         start_or_retry(agent);
     }
@@ -216,8 +228,9 @@ void edge_samples_check_hold(edge_agent *agent) {
 }
 
 void edge_samples_prediction(edge_agent *agent, const edge_prediction *prediction) {
-    if (!prediction->anomaly && trib_mqtt_backlog(agent->mqtt) > EDGE_LINK_WAITING / 2) {
-        agent->predictions_unsent++; /* what waits for the link is not crowded out */
+    if (!edge_session_ready(agent->session) ||
+        !edge_prediction_fits(prediction, trib_mqtt_backlog(agent->mqtt), EDGE_LINK_WAITING)) {
+        agent->predictions_unsent++;
         return;
     }
     uint8_t storage[EDGE_PREDICTION_BYTES];

@@ -7,12 +7,9 @@ static void name_of(char slot, char ret_name[32]) {
     (void)snprintf(ret_name, 32, "model-%c.safetensors", slot);
 }
 
-/* Reads a file, and refuses a model whose pipeline or meaning is not what this gateway runs. */
-static trib_status verify(const edge_slots *slots, const trib_federation *federation,
-                          trib_bytes file, trib_model **ret_model) {
-    TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
+trib_status edge_slots_check(const edge_slots *slots, const trib_federation *federation,
+                             const trib_model *model) {
     trib_lineage lineage;
-    TRIB_TRY(trib_model_read(slots->crypto, file, &model));
     TRIB_TRY(trib_federation_lineage(slots->crypto, federation, &lineage));
     if (memcmp(lineage.pipeline, model->lineage.pipeline, TRIB_HASH_BYTES) != 0) {
         return TRIB_FAIL(TRIB_E_DENIED, "the model is for another pipeline than this gateway runs");
@@ -20,6 +17,15 @@ static trib_status verify(const edge_slots *slots, const trib_federation *federa
     if (memcmp(lineage.meaning, model->lineage.meaning, TRIB_HASH_BYTES) != 0) {
         return TRIB_FAIL(TRIB_E_DENIED, "the model is of another lineage than the federation's");
     }
+    return TRIB_SUCCESS;
+}
+
+/* Reads a file, and refuses a model that is not of what this gateway runs. */
+static trib_status verify(const edge_slots *slots, const trib_federation *federation,
+                          trib_bytes file, trib_model **ret_model) {
+    TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
+    TRIB_TRY(trib_model_read(slots->crypto, file, &model));
+    TRIB_TRY(edge_slots_check(slots, federation, model));
     *ret_model = model;
     model = NULL;
     return TRIB_SUCCESS;

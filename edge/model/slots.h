@@ -20,6 +20,10 @@ typedef struct edge_slots {
     const char *folder; /* of the agent's state; outlives the slots */
 } edge_slots;
 
+/* TRIB_E_DENIED for a model whose pipeline or meaning is not the federation's. */
+TRIB_MUST_CHECK trib_status edge_slots_check(const edge_slots *slots,
+                                             const trib_federation *federation,
+                                             const trib_model *model);
 /* Verifies a release's file against what this gateway runs, writes and switches. */
 TRIB_MUST_CHECK trib_status edge_slots_install(edge_slots *slots, const trib_federation *federation,
                                                uint64_t release, trib_bytes file,

@@ -315,6 +315,24 @@ static void an_active_file_that_is_not_what_was_installed_is_said(void **state) 
     active_is(2, 2);
 }
 
+static trib_code check(const char *document) {
+    TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer file = {.ceiling = 0};
+    make_file(document, 1, &file);
+    assert_true(trib_ok(trib_model_read(trib_crypto_host(), trib_buffer_view(&file), &model)));
+    return edge_slots_check(&slots, &federation, model).code;
+}
+
+static void a_model_is_checked_without_a_file(void **state) {
+    (void)state;
+    assert_int_equal(check(here), TRIB_OK);
+    assert_int_equal(check(other_pipeline), TRIB_E_DENIED);
+    assert_int_equal(check(other_model), TRIB_E_DENIED);
+    read_document(other_model); /* the federation has got another document */
+    assert_int_equal(check(here), TRIB_E_DENIED);
+    assert_int_equal(check(other_model), TRIB_OK);
+}
+
 static void a_model_of_another_pipeline_or_lineage_is_refused(void **state) {
     (void)state;
     TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
@@ -354,6 +372,7 @@ int main(void) {
         CASE(a_torn_spare_slot_is_not_activated),
         CASE(the_active_file_comes_back_as_it_was_installed),
         CASE(an_active_file_that_is_not_what_was_installed_is_said),
+        CASE(a_model_is_checked_without_a_file),
         CASE(a_model_of_another_pipeline_or_lineage_is_refused),
         CASE(an_installed_model_is_not_run_under_another_document),
     };

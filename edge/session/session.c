@@ -281,10 +281,27 @@ void edge_session_message(edge_session *session, const char *text, trib_bytes pa
     }
 }
 
-static bool resend_due(const edge_session *session, uint64_t now_ms) {
+/* How long it is until the update is asked for: UINT64_MAX for not at all. */
+static uint64_t until_send_ms(const edge_session *session, uint64_t now_ms) {
     const edge_pending *pending = &session->pending;
-    return edge_session_ready(session) && pending->round != 0 && !pending->on_its_way &&
-           (pending->sent_ms == 0 || now_ms - pending->sent_ms >= EDGE_RESEND_MS);
+    if (!edge_session_ready(session) || pending->round == 0) {
+        return UINT64_MAX;
+    }
+    uint64_t due = pending->sent_ms + (pending->on_its_way ? EDGE_ANSWER_MS : EDGE_RESEND_MS);
+    return pending->sent_ms == 0 || due <= now_ms ? 0 : due - now_ms;
+}
+
+/* An answer that the owner never heard of must not hold the rest back for ever. The next chunks
+ * follow, since starting again would never get past those; what the cloud then still lacks is sent
+ * again with the whole. */
+static void send_due(edge_session *session, edge_actions *actions) {
+    edge_pending *pending = &session->pending;
+    if (pending->on_its_way) {
+        edge_say(actions, true, "update not answered for %d s: going on", EDGE_ANSWER_MS / 1000);
+    }
+    pending->on_its_way = false;
+    pending->sent_ms = session->now_ms;
+    (void)edge_add(actions, EDGE_ACTION_OUTBOX_SEND);
 }
 
 void edge_session_tick(edge_session *session, uint64_t now_ms, edge_actions *ret_actions) {
@@ -297,23 +314,16 @@ void edge_session_tick(edge_session *session, uint64_t now_ms, edge_actions *ret
     if (session->connected) {
         edge_session_chase(session, ret_actions);
     }
-    if (resend_due(session, now_ms)) {
-        session->pending.sent_ms = now_ms;
-        (void)edge_add(ret_actions, EDGE_ACTION_OUTBOX_SEND);
+    if (until_send_ms(session, now_ms) == 0) {
+        send_due(session, ret_actions);
     }
 }
 
 uint64_t edge_session_wait_ms(const edge_session *session, uint64_t now_ms) {
-    uint64_t wait = UINT64_MAX;
+    uint64_t wait = until_send_ms(session, now_ms);
     if (session->connected && session->federation_known && !session->state.welcomed &&
         !session->held) {
-        wait = session->join_due_ms > now_ms ? session->join_due_ms - now_ms : 0;
-    }
-    if (edge_session_ready(session) && session->pending.round != 0 &&
-        !session->pending.on_its_way) {
-        uint64_t due = session->pending.sent_ms + EDGE_RESEND_MS;
-        uint64_t resend = session->pending.sent_ms == 0 || due <= now_ms ? 0 : due - now_ms;
-        wait = resend < wait ? resend : wait;
+        wait = session->join_due_ms > now_ms ? session->join_due_ms - now_ms : 0; /* not ready */
     }
     return wait;
 }

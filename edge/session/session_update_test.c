@@ -193,6 +193,32 @@ static void an_update_of_many_chunks_goes_up_as_the_link_takes_them(void **state
     assert_int_equal(cloud_hears_update(f, 7, brief), 1);
 }
 
+/* An answer that never came holds back neither what follows nor what is sent again. */
+static void an_update_that_is_not_answered_goes_on_after_a_while(void **state) {
+    fixture *f = *state;
+    const trib_bytes update = huge_update();
+    gateway_is_ready(f);
+    gateway_hands_out(f, 6, update);
+    uint32_t heard = cloud_hears_part(f, 6, update, 0);
+    while (heard < MANY) {
+        assert_int_equal(edge_session_wait_ms(f->session, f->now_ms), EDGE_ANSWER_MS);
+        gateway_waits(f, EDGE_ANSWER_MS - 1);
+        assert_int_equal(f->actions.count, 0);
+        gateway_waits(f, 1);
+        assert_int_equal(actions_of(f, EDGE_ACTION_OUTBOX_SEND), 1);
+        assert_true(was_said(f, "not answered"));
+        gateway_hands_out(f, 6, update);
+        heard = cloud_hears_part(f, 6, update, heard);
+    }
+    gateway_waits(f, EDGE_ANSWER_MS);
+    assert_int_equal(actions_of(f, EDGE_ACTION_OUTBOX_SEND), 1);
+    gateway_hands_out(f, 6, update); /* no receipt has come for the whole */
+    assert_int_equal(cloud_hears_part(f, 6, update, 0), EDGE_SEND_AT_ONCE);
+    edge_session_disconnected(f->session);
+    gateway_waits(f, 2 * (uint64_t)EDGE_ANSWER_MS);
+    assert_int_equal(f->actions.count, 0);
+}
+
 static void a_connection_lost_between_chunks_sends_from_the_first_again(void **state) {
     fixture *f = *state;
     const trib_bytes update = huge_update();
@@ -511,6 +537,7 @@ int main(void) {
         CASE(an_agent_that_starts_under_another_start_of_the_cloud_sends_once),
         CASE(a_new_session_sends_the_update_at_once),
         CASE(an_update_of_many_chunks_goes_up_as_the_link_takes_them),
+        CASE(an_update_that_is_not_answered_goes_on_after_a_while),
         CASE(a_connection_lost_between_chunks_sends_from_the_first_again),
         CASE(a_full_list_of_actions_leaves_chunks_for_later),
         CASE(a_receipt_is_stored_then_told_then_the_next_update_asked_for),
