@@ -21,6 +21,7 @@ BUILD = pathlib.Path(os.environ.get("TRIB_BUILD", SOURCE / "build"))
 TRIBUTARY = BUILD / "cloud/ctl/tributary"
 CLOUD = BUILD / "cloud/main/tributary-cloud"
 EDGE = BUILD / "edge/main/tributary-edge"
+SUPPRESSIONS = SOURCE / "tests/support/leaks.supp"
 
 
 def free_port():
@@ -81,6 +82,8 @@ class Fleet:
 
     def start(self, name, *command, environment=None, stdin=subprocess.DEVNULL):
         log = open(self.folder / f"{name}.log", "ab")
+        environment = dict(os.environ if environment is None else environment)
+        environment.setdefault("LSAN_OPTIONS", f"print_suppressions=0:suppressions={SUPPRESSIONS}")
         self.processes[name] = subprocess.Popen([str(part) for part in command], stdout=log,
                                                 stderr=log, stdin=stdin, env=environment,
                                                 start_new_session=True)
