@@ -71,7 +71,7 @@ static trib_status publish_chunks(cloud_core *core, cloud_member *member,
 static trib_status ensure_object(cloud_core *core, cloud_member *member, const cloud_digest *digest,
                                  trib_wire_Object *ret_object) {
     TRIB_SCOPED(trib_buffer_deinit)
-    trib_buffer file = {.ceiling = 3 * trib_model_file_ceiling(member->live->federation)};
+    trib_buffer file = {.ceiling = trib_model_object_ceiling(member->live->federation)};
     trib_object_key key;
     TRIB_TRY(core->objects->get(core->objects, digest, &file));
     TRIB_TRY(trib_object_describe(core->crypto, &core->secrets.master, member->live->name,

@@ -203,7 +203,7 @@ static void release_digest(cloud_core *core, cloud_member *member, cloud_request
     const char *text = json_string_value(json_object_get(body, "digest"));
     cloud_digest digest;
     TRIB_SCOPED(trib_buffer_deinit)
-    trib_buffer file = {.ceiling = 3 * trib_model_file_ceiling(member->live->federation)};
+    trib_buffer file = {.ceiling = trib_model_object_ceiling(member->live->federation)};
     trib_status status = text == NULL ? TRIB_FAIL(TRIB_E_ARGUMENT, "expected {\"digest\": \"...\"}")
                                       : trib_unhex(text, digest.bytes, sizeof digest.bytes);
     if (trib_ok(status)) {

@@ -114,7 +114,7 @@ static trib_status close_statistics(cloud_live *live) {
 
 static trib_status store(cloud_core *core, const cloud_live *live,
                          cloud_record_RoundClosed *record) {
-    size_t ceiling = 3 * trib_model_file_ceiling(live->federation);
+    size_t ceiling = trib_model_object_ceiling(live->federation);
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer file = {.ceiling = ceiling};
     cloud_digest model, served, strategy;
     TRIB_TRY(trib_model_write(live->course.model, &file));
@@ -256,7 +256,7 @@ void cloud_take_action(cloud_core *core, cloud_member *member, trib_round_action
     }
     if (trib_ok(status)) {
         cloud_consider_round(core, member);
-    } else { /* the state is ahead of the ledger: a restart closes the round again */
+    } else { /* state and ledger have parted: a restart closes the round, or makes its release */
         trib_log(TRIB_LOG_ERROR, "round not closed", "federation=%s why=%s", member->live->name,
                  trib_message());
         trib_ignore(cloud_fail(core, status));

@@ -312,22 +312,6 @@ trib_status cloud_registry_restore(cloud_registry *registry,
     }
 }
 
-trib_status cloud_registry_last_round(cloud_registry *registry, const char *federation,
-                                      bool closed_only, uint64_t *ret_number) {
-    trib_statement *statement;
-    bool row;
-    TRIB_TRY(trib_database_prepare(registry->database,
-                                   "SELECT max(number) FROM rounds WHERE federation = ?1"
-                                   " AND (NOT ?2 OR outcome <> 'open')",
-                                   &statement));
-    trib_bind_text(statement, 1, federation);
-    trib_bind_integer(statement, 2, closed_only);
-    TRIB_TRY(trib_statement_step(statement, &row));
-    *ret_number = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
-    trib_statement_reset(statement);
-    return TRIB_SUCCESS;
-}
-
 static trib_status greatest(cloud_registry *registry, const char *query, const char *federation,
                             uint64_t *ret_number) {
     trib_statement *statement;
@@ -338,6 +322,15 @@ static trib_status greatest(cloud_registry *registry, const char *query, const c
     *ret_number = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
     trib_statement_reset(statement);
     return TRIB_SUCCESS;
+}
+
+trib_status cloud_registry_last_round(cloud_registry *registry, const char *federation,
+                                      bool closed_only, uint64_t *ret_number) {
+    return greatest(registry,
+                    closed_only ? "SELECT max(number) FROM rounds WHERE federation = ?1"
+                                  " AND outcome <> 'open'"
+                                : "SELECT max(number) FROM rounds WHERE federation = ?1",
+                    federation, ret_number);
 }
 
 trib_status cloud_registry_last_release(cloud_registry *registry, const char *federation,

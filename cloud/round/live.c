@@ -271,7 +271,7 @@ trib_status cloud_live_restore_course(cloud_live *live, const trib_crypto *crypt
     if (!live->has_model) {
         return TRIB_SUCCESS; /* as apply_federation left it: drawn from the seed */
     }
-    size_t ceiling = trib_model_file_ceiling(live->federation) * 3;
+    size_t ceiling = trib_model_object_ceiling(live->federation);
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer model = {.ceiling = ceiling};
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer strategy = {.ceiling = ceiling};
     TRIB_TRY(objects->get(objects, &live->base, &model));

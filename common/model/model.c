@@ -77,3 +77,7 @@ size_t trib_model_file_ceiling(const trib_federation *federation) {
                 3 * (size_t)trib_pipeline_columns(&federation->pipeline)) +
            (1 << 20);
 }
+
+size_t trib_model_object_ceiling(const trib_federation *federation) {
+    return 3 * trib_model_file_ceiling(federation);
+}

@@ -46,5 +46,8 @@ TRIB_MUST_CHECK trib_status trib_model_read(const trib_crypto *crypto, trib_byte
 
 /* A ceiling for the file of any model: parameters, normalisation and header. */
 size_t trib_model_file_ceiling(const trib_federation *federation);
+/* Likewise of any file that is kept of a federation: its models, and the state of its strategy,
+ * which has parameters of up to three models. */
+size_t trib_model_object_ceiling(const trib_federation *federation);
 
 #endif

@@ -73,7 +73,7 @@ trib_status edge_slots_load(edge_slots *slots, const trib_federation *federation
                             uint64_t *ret_release, trib_model **ret_model) {
     edge_slot active;
     TRIB_SCOPED(trib_buffer_deinit)
-    trib_buffer file = {.ceiling = 3 * trib_model_file_ceiling(federation)};
+    trib_buffer file = {.ceiling = trib_model_object_ceiling(federation)};
     TRIB_TRY(edge_slots_read(slots, &file, &active));
     TRIB_TRY(verify(slots, federation, trib_buffer_view(&file), ret_model));
     *ret_release = active.release;
