@@ -1,27 +1,7 @@
 #!/bin/sh
 # The commands that need no cloud, as a person would use them.   session_test.sh TRIBUTARY EXAMPLES
 set -eu
-tributary=$1
-examples=$2
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-
-fail() {
-    echo "session_test: $1" >&2
-    exit 1
-}
-expect() { # expect CODE WORDS COMMAND...: the exit code, and words somewhere in what it says
-    code=$1
-    words=$2
-    shift 2
-    set +e
-    "$tributary" "$@" >said 2>&1
-    got=$?
-    set -e
-    [ "$got" -eq "$code" ] || { cat said; fail "'$*' gave $got, not $code"; }
-    [ -z "$words" ] || grep -q -- "$words" said || { cat said; fail "'$*' does not say '$words'"; }
-}
+. "$(dirname "$0")/expect.sh"
 
 expect 2 "Usage: tributary"
 expect 0 "tributary [0-9]" --version

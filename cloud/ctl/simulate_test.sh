@@ -2,27 +2,9 @@
 # simulate, check --data and score over folders as people have them.
 #     simulate_test.sh TRIBUTARY EXAMPLES
 set -eu
-tributary=$1
-examples=$2
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
+words_are=-F
+. "$(dirname "$0")/expect.sh"
 
-fail() {
-    echo "simulate_test: $1" >&2
-    exit 1
-}
-expect() { # expect CODE WORDS COMMAND...: the exit code, and words somewhere in what it says
-    code=$1
-    words=$2
-    shift 2
-    set +e
-    "$tributary" "$@" >said 2>&1
-    got=$?
-    set -e
-    [ "$got" -eq "$code" ] || { cat said; fail "'$*' gave $got, not $code"; }
-    grep -qF -- "$words" said || { cat said; fail "'$*' does not say '$words'"; }
-}
 also() { # also WORDS: in what the last one said
     grep -qF -- "$1" said || { cat said; fail "it does not say '$1'"; }
 }
