@@ -9,21 +9,29 @@
 
 enum { ALIGNMENT = 64 };
 
-void *trib_allocate(size_t count, size_t item_bytes) {
-    size_t wanted;
-    if (!trib_mul_size(count, item_bytes, &wanted) || wanted > SIZE_MAX - ALIGNMENT) {
+static void *take(size_t wanted) {
+    if (wanted > SIZE_MAX - ALIGNMENT) {
         return NULL;
     }
     size_t rounded = (wanted + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    void *block = aligned_alloc(ALIGNMENT, rounded > 0 ? rounded : ALIGNMENT);
+    return aligned_alloc(ALIGNMENT, rounded > 0 ? rounded : ALIGNMENT);
+}
+
+void *trib_allocate(size_t count, size_t item_bytes) {
+    size_t wanted;
+    if (!trib_mul_size(count, item_bytes, &wanted)) {
+        return NULL;
+    }
+    void *block = take(wanted);
     if (block != NULL) {
-        memset(block, 0, rounded);
+        memset(block, 0, wanted);
     }
     return block;
 }
 
+/* Not cleared, so that memory which is asked for in good time is taken when it is written to. */
 void *trib_resize(void *block, size_t old_bytes, size_t new_bytes) {
-    void *larger = trib_allocate(new_bytes, 1);
+    void *larger = take(new_bytes);
     if (larger == NULL) {
         return NULL;
     }

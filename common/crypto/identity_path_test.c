@@ -89,7 +89,7 @@ static void make_path(path *ret_path, size_t intermediates, const char *middle_c
     *ret_path = (path){.count = 0};
     add_link(ret_path, "root", true, "P-256");
     for (size_t i = 0; i < intermediates; i++) {
-        char name[32];
+        char name[48];
         snprintf(name, sizeof name, "intermediate %zu", i);
         add_link(ret_path, name, true, middle_curve);
     }

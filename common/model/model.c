@@ -32,8 +32,13 @@ trib_status trib_model_create(const trib_crypto *crypto, const trib_federation *
     return TRIB_SUCCESS;
 }
 
+trib_model *trib_model_share(trib_model *model) {
+    (void)atomic_fetch_add(&model->other_owners, 1);
+    return model;
+}
+
 void trib_model_destroy(trib_model *model) {
-    if (model != NULL) {
+    if (model != NULL && atomic_fetch_sub(&model->other_owners, 1) == 0) {
         trib_free(model->mean);
         trib_free(model->deviation);
         trib_free(model->spread);
@@ -51,7 +56,11 @@ trib_status trib_model_copy(const trib_model *model, trib_model **ret_copy) {
     if (copy == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a model");
     }
-    *copy = *model;
+    *copy = (trib_model){.meaning = model->meaning,
+                         .lineage = model->lineage,
+                         .round = model->round,
+                         .column_count = model->column_count,
+                         .parameter_count = model->parameter_count};
     size_t inputs = model->column_count * sizeof(float);
     size_t parameters = model->parameter_count * sizeof(float);
     copy->mean = trib_allocate(inputs, 1);

@@ -15,6 +15,8 @@
 #ifndef TRIB_MODEL_MODEL_H
 #define TRIB_MODEL_MODEL_H
 
+#include <stdatomic.h>
+
 #include "common/federation/federation.h"
 
 typedef struct trib_model {
@@ -28,12 +30,16 @@ typedef struct trib_model {
     float *deviation;  /* [column_count], > 0 */
     float *spread;     /* [column_count] */
     float *parameters; /* [parameter_count], as model_plan.h orders them; or the moment */
+    atomic_uint other_owners;
 } trib_model;
 
 /* Zero parameters, mean 0, deviation and spread 1. */
 TRIB_MUST_CHECK trib_status trib_model_create(const trib_crypto *crypto,
                                               const trib_federation *federation,
                                               trib_model **ret_model);
+/* One more owner of the same model, from now on read-only: each owner destroys it, from any thread,
+ * and the last one frees it. */
+trib_model *trib_model_share(trib_model *model);
 void trib_model_destroy(trib_model *model);
 void trib_model_destroy_scoped(trib_model **model);
 TRIB_MUST_CHECK trib_status trib_model_copy(const trib_model *model, trib_model **ret_copy);

@@ -174,6 +174,8 @@ static void init_paho(void) {
     MQTTAsync_init_options options = MQTTAsync_init_options_initializer;
     options.do_openssl_init = 1;
     MQTTAsync_global_init(&options);
+    /* Else each call is written into a buffer for traces that nobody reads. */
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
 }
 
 trib_status trib_mqtt_create(const trib_mqtt_options *options, const trib_mqtt_sink *sink,

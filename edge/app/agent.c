@@ -164,7 +164,8 @@ static trib_status start(edge_agent *agent) {
     TRIB_TRY(agent->disk->make_folder(agent->disk, agent->config.state));
     TRIB_TRY(load_identity(agent));
     TRIB_TRY(open_outbox(agent));
-    agent->slots = (edge_slots){agent->disk, agent->crypto, agent->outbox, agent->config.state};
+    agent->slots = (edge_slots){agent->disk, agent->crypto, agent->outbox, &agent->newest,
+                                agent->config.state};
     TRIB_TRY(edge_inbox_create(&agent->inbox));
     TRIB_TRY(create_session(agent));
     TRIB_TRY(create_link(agent));
@@ -221,6 +222,7 @@ void edge_agent_destroy(edge_agent *agent) {
     edge_outbox_close(agent->outbox);
     edge_actions_deinit(agent->actions);
     trib_free(agent->actions);
+    edge_newest_forget(&agent->newest);
     trib_free(agent->federation);
     trib_buffer_deinit(&agent->chain);
     trib_wipe(&agent->signing, sizeof agent->signing);
@@ -323,6 +325,9 @@ void edge_carry_out(edge_agent *agent) {
         trib_log(TRIB_LOG_WARN, "too much at once", "why=%s", "what was left out is sent again");
     }
     edge_actions_clear(agent->actions);
+    if (agent->round_jobs + agent->detector_jobs == 0) {
+        edge_newest_forget(&agent->newest); /* nobody trains with it */
+    }
     if (agent->handed_out) {
         agent->handed_out = false;
         agent->sending = true;

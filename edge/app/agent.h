@@ -48,6 +48,7 @@ typedef struct edge_agent {
     /* rooms */
     edge_outbox *outbox;
     edge_session *session;
+    edge_newest newest;
     edge_slots slots;
     edge_inbox *inbox;
     trib_mqtt *mqtt;

@@ -55,7 +55,7 @@ void edge_releases_install(edge_agent *agent, edge_action *action) {
     if (trib_ok(edge_outbox_load_slot(agent->outbox, &active))) {
         edge_session_installed(agent->session, active.release, active.digest);
     }
-    trib_free(action->owned); /* the stream is about to make a copy of its own */
+    trib_free(action->owned); /* the stream is about to lay the model out anew */
     action->owned = NULL;
     give_to_stream(agent, model, release);
 }

@@ -45,8 +45,9 @@ void edge_rounds_train(edge_agent *agent, const edge_action *action) {
                           .last_row = stored.last_row > 0 ? stored.last_row : UINT64_MAX};
     trib_status status = TRIB_SUCCESS;
     if (!action->round.statistics) {
-        status =
-            trib_model_read(agent->crypto, trib_bytes_of(action->bytes, action->size), &job.base);
+        uint8_t digest[TRIB_HASH_BYTES];
+        status = edge_newest_read(&agent->newest, agent->crypto,
+                                  trib_bytes_of(action->bytes, action->size), &job.base, digest);
     }
     if (trib_ok(status) && job.base != NULL &&
         job.base->parameter_count != trib_federation_parameter_count(agent->federation)) {

@@ -22,9 +22,10 @@ trib_status edge_slots_check(const edge_slots *slots, const trib_federation *fed
 
 /* Reads a file, and refuses a model that is not of what this gateway runs. */
 static trib_status verify(const edge_slots *slots, const trib_federation *federation,
-                          trib_bytes file, trib_model **ret_model) {
+                          trib_bytes file, trib_model **ret_model,
+                          uint8_t ret_digest[TRIB_HASH_BYTES]) {
     TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
-    TRIB_TRY(trib_model_read(slots->crypto, file, &model));
+    TRIB_TRY(edge_newest_read(slots->newest, slots->crypto, file, &model, ret_digest));
     TRIB_TRY(edge_slots_check(slots, federation, model));
     *ret_model = model;
     model = NULL;
@@ -40,9 +41,8 @@ trib_status edge_slots_install(edge_slots *slots, const trib_federation *federat
     if (!trib_ok(status) && status.code != TRIB_E_NOT_FOUND && status.code != TRIB_E_CORRUPT) {
         return status;
     }
-    TRIB_TRY(verify(slots, federation, file, &model));
     edge_slot next = {.name = active.name == 'a' ? 'b' : 'a', .release = release};
-    TRIB_TRY(slots->crypto->sha256(file, next.digest));
+    TRIB_TRY(verify(slots, federation, file, &model, next.digest));
     name_of(next.name, name);
     /* The switch to the active slot is durable before the spare one is written over, and so is this
      * switch before the model runs. */
@@ -72,10 +72,11 @@ trib_status edge_slots_read(edge_slots *slots, trib_buffer *ret_file, edge_slot 
 trib_status edge_slots_load(edge_slots *slots, const trib_federation *federation,
                             uint64_t *ret_release, trib_model **ret_model) {
     edge_slot active;
+    uint8_t digest[TRIB_HASH_BYTES];
     TRIB_SCOPED(trib_buffer_deinit)
     trib_buffer file = {.ceiling = trib_model_object_ceiling(federation)};
     TRIB_TRY(edge_slots_read(slots, &file, &active));
-    TRIB_TRY(verify(slots, federation, trib_buffer_view(&file), ret_model));
+    TRIB_TRY(verify(slots, federation, trib_buffer_view(&file), ret_model, digest));
     *ret_release = active.release;
     return TRIB_SUCCESS;
 }

@@ -11,13 +11,15 @@
 
 #include "common/model/model.h"
 #include "common/port/disk.h"
+#include "edge/model/newest.h"
 #include "edge/outbox/outbox.h"
 
 typedef struct edge_slots {
     trib_disk *disk;
     const trib_crypto *crypto;
     edge_outbox *outbox;
-    const char *folder; /* of the agent's state; outlives the slots */
+    edge_newest *newest; /* models are read through it */
+    const char *folder;  /* of the agent's state; outlives the slots */
 } edge_slots;
 
 /* TRIB_E_DENIED for a model whose pipeline or meaning is not the federation's. */

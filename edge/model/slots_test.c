@@ -29,6 +29,7 @@ static const char here[] = DOCUMENT("mean, std", "4"), other_pipeline[] = DOCUME
 static char folder[64], database[96];
 static trib_federation federation;
 static edge_outbox *outbox;
+static edge_newest newest;
 static edge_slots slots;
 
 /* ---- a gateway ----------------------------------------------------------------------------- */
@@ -43,7 +44,7 @@ static void start(void) {
     uint64_t boot;
     assert_true(trib_ok(edge_outbox_open(database, &outbox)));
     assert_true(trib_ok(edge_outbox_boot(outbox, &boot))); /* as each start does */
-    slots = (edge_slots){trib_posix_disk(), trib_crypto_host(), outbox, folder};
+    slots = (edge_slots){trib_posix_disk(), trib_crypto_host(), outbox, &newest, folder};
 }
 
 static void restart(void) {

@@ -23,24 +23,29 @@ static trib_status check(const trib_federation *federation, const trib_model *mo
 
 trib_status edge_judge_prepare(edge_judge *judge) {
     const trib_model_plan *plan = &judge->federation->plan;
-    if (judge->model == NULL || judge->federation->task == TRIB_TASK_HOTELLING_T2) {
-        return TRIB_SUCCESS;
+    const trib_model *model = judge->model;
+    judge->ready = model != NULL;
+    if (model == NULL || judge->federation->task == TRIB_TASK_HOTELLING_T2) {
+        return TRIB_SUCCESS; /* the detector is all that is needed */
     }
-    size_t size = trib_packed_model_room(plan);
+    size_t size = trib_packed_model_room(plan), columns = model->column_count;
+    judge->normalisation = trib_allocate(2 * columns, sizeof(float));
     judge->block = trib_allocate(size, 1);
     judge->input = trib_allocate(plan->input_count, sizeof(float));
     judge->output = trib_allocate(plan->output_count, sizeof(float));
     judge->scratch = trib_allocate(trib_model_scratch_count(plan), sizeof(float));
-    if (judge->block == NULL || judge->input == NULL || judge->output == NULL ||
-        judge->scratch == NULL) {
+    if (judge->normalisation == NULL || judge->block == NULL || judge->input == NULL ||
+        judge->output == NULL || judge->scratch == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a model of %u parameters",
                          plan->parameter_count);
     }
     trib_arena arena;
     trib_arena_init(&arena, judge->block, size);
-    TRIB_TRY(trib_packed_model_init(&judge->packed, plan, judge->model->parameters, &arena));
-    trib_free(judge->model->parameters); /* packed is a copy: one will do */
-    judge->model->parameters = NULL;
+    TRIB_TRY(trib_packed_model_init(&judge->packed, plan, model->parameters, &arena));
+    memcpy(judge->normalisation, model->mean, columns * sizeof(float));
+    memcpy(judge->normalisation + columns, model->deviation, columns * sizeof(float));
+    trib_model_destroy(judge->model); /* all that is needed of it is copied */
+    judge->model = NULL;
     return TRIB_SUCCESS;
 }
 
@@ -69,6 +74,7 @@ void edge_judge_destroy(edge_judge *judge) {
     if (judge != NULL) {
         trib_model_destroy(judge->model);
         edge_detector_deinit(&judge->detector);
+        trib_free(judge->normalisation);
         trib_free(judge->block);
         trib_free(judge->input);
         trib_free(judge->output);
@@ -86,10 +92,10 @@ void edge_judge_drop(void *judge) {
 }
 
 static void infer(edge_judge *judge, const trib_window *window) {
-    const trib_model *model = judge->model;
+    const trib_pipeline_spec *pipeline = &judge->federation->pipeline;
+    const float *mean = judge->normalisation, *deviation = mean + trib_pipeline_columns(pipeline);
     memcpy(judge->input, window->values, window->count * sizeof(float));
-    trib_pipeline_normalise(&judge->federation->pipeline, model->mean, model->deviation,
-                            judge->input);
+    trib_pipeline_normalise(pipeline, mean, deviation, judge->input);
     trib_packed_model_infer(&judge->packed, judge->input, judge->output, judge->scratch);
 }
 
@@ -126,7 +132,7 @@ bool edge_judge_window(edge_judge *judge, const trib_window *window,
                        edge_prediction *ret_prediction) {
     edge_prediction prediction = {
         .time_us = window->end_us, .label = -1, .release = judge->release};
-    if (judge->model == NULL) {
+    if (!judge->ready) {
         return false;
     }
     switch (judge->federation->task) {

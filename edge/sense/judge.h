@@ -1,6 +1,6 @@
 /* Inside this room: a model made ready to judge windows, one after the other.
  *
- * owns     model and detector
+ * owns     the detector, and the model until it is prepared
  * threads  made in one, used in another: plain data
  */
 #ifndef EDGE_SENSE_JUDGE_H
@@ -12,14 +12,16 @@
 
 typedef struct edge_judge {
     const trib_federation *federation;
-    trib_model *model; /* owned, without its parameters once packed; NULL: judges nothing */
+    trib_model *model; /* owned; NULL: judges nothing, or what it needs is in the copies below */
     edge_detector detector;
     uint64_t release;
     trib_packed_model packed;
-    void *block;    /* owned: of the packed model */
-    float *input;   /* [input_count], owned: normalised */
-    float *output;  /* [output_count], owned */
-    float *scratch; /* owned */
+    bool ready;           /* prepared, and not for nothing */
+    float *normalisation; /* [2 * columns], owned: mean and deviation */
+    void *block;          /* owned: of the packed model */
+    float *input;         /* [input_count], owned: normalised */
+    float *output;        /* [output_count], owned */
+    float *scratch;       /* owned */
 } edge_judge;
 
 /* Takes model (NULL is fine) and detector, also on failure. TRIB_E_ARGUMENT for a model that is not

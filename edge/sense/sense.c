@@ -69,7 +69,7 @@ static void take_model(edge_sense *sense) {
         return;
     }
     sense->judge = judge;
-    uint64_t release = judge->model != NULL ? judge->release : 0;
+    uint64_t release = judge->ready ? judge->release : 0;
     atomic_store(&sense->seen.release, release);
     edge_event_say(&sense->plan.events,
                    (edge_event){.kind = EDGE_EVENT_MODEL_SET,

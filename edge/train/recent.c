@@ -17,6 +17,15 @@ bool edge_recent_holds(const edge_recent *recent, uint64_t first_row, uint64_t l
            (recent->normalisation == NULL || (model != NULL && normalised_with(recent, model)));
 }
 
+void edge_recent_ask(edge_recent *recent, uint64_t first_row, uint64_t last_row, uint64_t now_ms) {
+    if (recent->first_row != first_row || recent->last_row != last_row) {
+        recent->first_row = first_row;
+        recent->last_row = last_row;
+        recent->since_ms = now_ms;
+    }
+    recent->worth_holding = now_ms - recent->since_ms >= EDGE_RECENT_AFTER_MS;
+}
+
 trib_status edge_recent_normalise(edge_recent *recent, const trib_model *model) {
     if (recent->normalisation != NULL) {
         TRIB_ASSERT(normalised_with(recent, model));

@@ -128,9 +128,7 @@ static trib_status have_examples(edge_train *train, const edge_train_job *job,
         edge_recent_let_go(recent);
         TRIB_TRY(read_examples(train, job));
     }
-    recent->asked_again = recent->first_row == job->first_row && recent->last_row == job->last_row;
-    recent->first_row = job->first_row;
-    recent->last_row = job->last_row;
+    edge_recent_ask(recent, job->first_row, job->last_row, trib_monotonic_ms(trib_posix_clock()));
     result->first_row = recent->read_first;
     result->last_row = recent->read_last;
     result->unlabelled = (uint32_t)recent->stream.unlabelled;
@@ -226,7 +224,7 @@ static trib_status work(edge_train *train, const edge_train_job *job, edge_train
         status = job->kind == EDGE_TRAIN_DETECTOR ? detect(train, job, result)
                                                   : contribute(train, job, result);
     }
-    if (!trib_ok(status) || !train->recent.asked_again) {
+    if (!trib_ok(status) || !train->recent.worth_holding) {
         edge_recent_let_go(&train->recent);
     }
     return status;
