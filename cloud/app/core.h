@@ -130,8 +130,14 @@ TRIB_MUST_CHECK trib_status cloud_core_create(const cloud_config *config, bool r
 void cloud_core_destroy(cloud_core *core);
 
 /* ---- loop.c ---- */
-/* Runs until stopped; TRIB_E_IO when the ledger failed, TRIB_E_STATE when the core has. */
+/* Runs until stopped; TRIB_E_IO when the ledger failed, TRIB_E_STATE when the core has. It begins,
+ * then takes step after step; a simulation does so itself. */
 TRIB_MUST_CHECK trib_status cloud_core_run(cloud_core *core);
+TRIB_MUST_CHECK trib_status cloud_core_begin(cloud_core *core);
+/* What waits in the queue, or comes to it within most_ms, and what is due. Errors as above. */
+TRIB_MUST_CHECK trib_status cloud_core_step(cloud_core *core, uint64_t most_ms);
+/* When the next step is due though nothing comes. */
+uint64_t cloud_core_wait_ms(const cloud_core *core);
 /* From any thread; false when the queue is full. The event is then still the caller's. */
 TRIB_MUST_CHECK bool cloud_core_push(cloud_core *core, cloud_event *event);
 void cloud_event_destroy(cloud_event *event);

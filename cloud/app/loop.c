@@ -79,7 +79,7 @@ static void handle_mqtt(cloud_core *core, const trib_mqtt_event *event) {
     }
 }
 
-static uint64_t wait_ms(const cloud_core *core) {
+uint64_t cloud_core_wait_ms(const cloud_core *core) {
     uint64_t wait = cloud_tick_wait_ms(core);
     uint64_t link = trib_mqtt_wait_ms(core->mqtt);
     return link < wait ? link : wait;
@@ -105,8 +105,8 @@ static void turn_away(cloud_core *core) {
 
 /* One fsync serves whatever was waiting; a queue that never empties is cut into batches. Once the
  * core has failed, settling says so, and nothing is closed or published any more. */
-static trib_status run_batch(cloud_core *core) {
-    cloud_event *event = trib_queue_pop(core->queue, wait_ms(core));
+trib_status cloud_core_step(cloud_core *core, uint64_t most_ms) {
+    cloud_event *event = trib_queue_pop(core->queue, most_ms);
     for (size_t handled = 0; event != NULL && handled < CLOUD_BATCH; handled++) {
         if (event->kind == CLOUD_EVENT_MQTT) {
             handle_mqtt(core, event->mqtt);
@@ -133,15 +133,20 @@ static trib_status run_batch(cloud_core *core) {
     return TRIB_SUCCESS;
 }
 
-trib_status cloud_core_run(cloud_core *core) {
+trib_status cloud_core_begin(cloud_core *core) {
     trib_status status = TRIB_SUCCESS;
     for (size_t i = 0; i < core->member_count && trib_ok(status); i++) {
         status = cloud_mend_release(core, &core->members[i]);
         cloud_consider_round(core, &core->members[i]);
     }
     trib_mqtt_run(core->mqtt);
+    return status;
+}
+
+trib_status cloud_core_run(cloud_core *core) {
+    trib_status status = cloud_core_begin(core);
     while (!core->stop && trib_ok(status)) {
-        status = run_batch(core);
+        status = cloud_core_step(core, cloud_core_wait_ms(core));
     }
     turn_away(core);
     return status;

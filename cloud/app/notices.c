@@ -67,13 +67,43 @@ static trib_status publish_chunks(cloud_core *core, cloud_member *member,
     return TRIB_SUCCESS;
 }
 
+/* The model at hand, stored anew, if it is the one that is asked for. */
+static trib_status mend_object(cloud_core *core, const cloud_live *live,
+                               const cloud_digest *digest) {
+    TRIB_SCOPED(trib_buffer_deinit)
+    trib_buffer file = {.ceiling = trib_model_object_ceiling(live->federation)};
+    cloud_digest model, served;
+    TRIB_TRY(trib_model_write(live->course.model, &file));
+    TRIB_TRY(core->objects->put(core->objects, trib_buffer_view(&file), &model));
+    trib_buffer_clear(&file);
+    TRIB_TRY(trib_course_write_served(&live->course, &file));
+    TRIB_TRY(core->objects->put(core->objects, trib_buffer_view(&file), &served));
+    if (memcmp(model.bytes, digest->bytes, sizeof model.bytes) != 0 &&
+        memcmp(served.bytes, digest->bytes, sizeof served.bytes) != 0) {
+        return TRIB_FAIL(TRIB_E_CORRUPT, "a model's file is damaged, and it is none of those at "
+                                         "hand: restore it, or release another");
+    }
+    trib_log(TRIB_LOG_WARN, "a model's file was damaged; stored anew", "federation=%s", live->name);
+    return TRIB_SUCCESS;
+}
+
+static trib_status read_object(cloud_core *core, const cloud_live *live, const cloud_digest *digest,
+                               trib_buffer *ret_file) {
+    trib_status status = core->objects->get(core->objects, digest, ret_file);
+    if (status.code != TRIB_E_CORRUPT && status.code != TRIB_E_NOT_FOUND) {
+        return status;
+    }
+    TRIB_TRY(mend_object(core, live, digest));
+    return core->objects->get(core->objects, digest, ret_file);
+}
+
 /* Describes a stored model under the current epoch, publishing its chunks if they are not there. */
 static trib_status ensure_object(cloud_core *core, cloud_member *member, const cloud_digest *digest,
                                  trib_wire_Object *ret_object) {
     TRIB_SCOPED(trib_buffer_deinit)
     trib_buffer file = {.ceiling = trib_model_object_ceiling(member->live->federation)};
     trib_object_key key;
-    TRIB_TRY(core->objects->get(core->objects, digest, &file));
+    TRIB_TRY(read_object(core, member->live, digest, &file));
     TRIB_TRY(trib_object_describe(core->crypto, &core->secrets.master, member->live->name,
                                   member->live->epoch, trib_buffer_view(&file), &key, ret_object));
     cloud_published *entry = find_published(member, ret_object->id.bytes);
@@ -134,6 +164,7 @@ static void fill_round(cloud_core *core, const cloud_live *live, trib_wire_Round
     notice->remaining_ms =
         live->round_open ? trib_round_wait_ms(&live->round, trib_monotonic_ms(core->clock)) : 0;
     notice->closed_through = live->closed_through;
+    notice->abandoned = live->abandoned;
     notice->ordinal = plan->ordinal;
 }
 

@@ -69,6 +69,7 @@ static trib_status restore_numbers(cloud_core *core) {
         live->round_count = (uint32_t)last;
         live->release_count = (uint32_t)released;
         live->closed_through = closed;
+        TRIB_TRY(cloud_registry_abandoned(core->registry, live->name, closed, &live->abandoned));
         if (live->round_open && live->round.plan.number <= closed) {
             live->round_open = false; /* the newest opening is of a round that ended since */
             live->round.phase = TRIB_ROUND_CLOSED;

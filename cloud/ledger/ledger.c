@@ -7,6 +7,8 @@
 
 #include "cloud/ledger/segment.h"
 
+#define DISTRUSTED "distrusted" /* a file's name */
+
 enum { NAME_DIGITS = 20, MAX_SEGMENTS = 1 << 20 };
 
 struct cloud_ledger {
@@ -52,6 +54,42 @@ static trib_status note_segment(void *context, const char *name) {
         return TRIB_SUCCESS; /* not ours */
     }
     return add_segment(context, strtoull(name, NULL, 10));
+}
+
+/* After a sync that failed, a system may say of the next that all is well, though what the first
+ * was about is in memory alone. So the last segment is written anew before it is read again. */
+static void distrust(const cloud_ledger *ledger) {
+    trib_ignore(trib_disk_replace(ledger->disk, ledger->folder, DISTRUSTED,
+                                  trib_bytes_text("a sync has failed\n")));
+}
+
+static trib_status sync_segment(const cloud_ledger *ledger) {
+    trib_status status = ledger->disk->sync(ledger->disk, ledger->handle);
+    if (!trib_ok(status)) {
+        char why[200];
+        (void)snprintf(why, sizeof why, "%s", trib_message());
+        distrust(ledger);
+        return TRIB_FAIL(status.code, "the ledger: %s", why);
+    }
+    return TRIB_SUCCESS;
+}
+
+static trib_status write_anew(const cloud_ledger *ledger, uint64_t first) {
+    char path[CLOUD_SEGMENT_PATH], marker[CLOUD_SEGMENT_PATH];
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer nothing = {.ceiling = 64};
+    TRIB_SCOPED(trib_buffer_deinit)
+    trib_buffer segment = {.ceiling = CLOUD_LEDGER_SEGMENT_BYTES + CLOUD_LEDGER_MAX_RECORD + 64};
+    (void)snprintf(marker, sizeof marker, "%s/" DISTRUSTED, ledger->folder);
+    trib_status status = trib_disk_read(ledger->disk, marker, &nothing);
+    if (!trib_ok(status)) {
+        return status.code == TRIB_E_NOT_FOUND ? TRIB_SUCCESS : status;
+    }
+    TRIB_TRY(segment_path(ledger, first, path));
+    TRIB_TRY(trib_disk_read(ledger->disk, path, &segment));
+    TRIB_TRY(trib_disk_replace(ledger->disk, ledger->folder, strrchr(path, '/') + 1,
+                               trib_buffer_view(&segment)));
+    TRIB_TRY(ledger->disk->remove(ledger->disk, marker));
+    return ledger->disk->sync_folder(ledger->disk, ledger->folder);
 }
 
 static int by_position(const void *left, const void *right) {
@@ -111,6 +149,7 @@ static trib_status read_segment(segment_reader *reader) {
 static trib_status open_last(cloud_ledger *ledger) {
     uint64_t first = ledger->segments[ledger->segment_count - 1];
     char path[CLOUD_SEGMENT_PATH];
+    TRIB_TRY(write_anew(ledger, first));
     TRIB_TRY(segment_path(ledger, first, path));
     TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_APPEND, &ledger->handle));
     segment_reader reader = {.walk = {.disk = ledger->disk,
@@ -120,7 +159,7 @@ static trib_status open_last(cloud_ledger *ledger) {
                              .end = first - 1};
     /* Whoever was killed between an append and its sync left records that only the page cache has:
      * they would be counted, and receipted as duplicates, without any sync of ours after them. */
-    TRIB_TRY(ledger->disk->sync(ledger->disk, ledger->handle));
+    TRIB_TRY(sync_segment(ledger));
     TRIB_TRY(ledger->disk->sync_folder(ledger->disk, ledger->folder));
     trib_status status = ledger->disk->size(ledger->disk, ledger->handle, &reader.walk.size);
     if (trib_ok(status)) {
@@ -133,7 +172,7 @@ static trib_status open_last(cloud_ledger *ledger) {
     if (reader.walk.offset < reader.walk.size) {
         ledger->torn_bytes = reader.walk.size - reader.walk.offset;
         TRIB_TRY(ledger->disk->truncate(ledger->disk, ledger->handle, reader.walk.offset));
-        TRIB_TRY(ledger->disk->sync(ledger->disk, ledger->handle));
+        TRIB_TRY(sync_segment(ledger));
     }
     return TRIB_SUCCESS;
 }
@@ -264,11 +303,11 @@ trib_status cloud_ledger_sync(cloud_ledger *ledger) {
     if (!ledger->dirty) {
         return TRIB_SUCCESS;
     }
-    trib_status status = ledger->disk->sync(ledger->disk, ledger->handle);
+    trib_status status = sync_segment(ledger);
     if (!trib_ok(status)) {
         ledger->broken =
             true; /* what the kernel has dropped cannot be known: never retry an fsync */
-        return trib_context(status, "the ledger");
+        return status;
     }
     ledger->syncs++;
     ledger->dirty = false;

@@ -9,6 +9,9 @@
  * by one from 1 across segments. A record is durable once cloud_ledger_sync has returned; one sync
  * serves all that was appended before it.
  *
+ * After a sync that failed, the file "distrusted" stands beside the segments: whoever opens them
+ * next writes the last one anew first.
+ *
  * When opened, all that is there is made durable before it is read: it may be the page cache's
  * alone. Then a torn tail (bytes after the last good record, with no good record behind them) is
  * cut. Damage with good records behind it is left alone and reported by the reader as a gap.

@@ -11,6 +11,7 @@
 #include "cloud/ledger/ledger.h"
 #include "common/base/random.h"
 #include "common/port/posix/system.h"
+#include "tests/sim/disk/disk.h"
 #include "tests/support/power.h"
 
 static char folder[64];
@@ -197,6 +198,35 @@ static void what_was_never_synced_is_durable_once_it_was_opened(void **state) {
     cloud_ledger_close(ledger);
 }
 
+/* A sync that failed once says from then on that all is well. */
+static void after_a_failed_sync_the_segment_is_written_anew(void **state) {
+    (void)state;
+    cloud_ledger *ledger = NULL;
+    sim_disk *disk = sim_disk_create("cloud", 1);
+    trib_disk *port = sim_disk_port(disk);
+    const trib_bytes part = trib_bytes_text("a record");
+    uint64_t position = 0;
+    assert_true(trib_ok(cloud_ledger_open(port, "/cloud/ledger", 42, &ledger)));
+    assert_true(trib_ok(port->sync_folder(port, "/cloud")));
+    assert_true(trib_ok(cloud_ledger_append(ledger, 7, &part, 1, &position)));
+    assert_true(trib_ok(cloud_ledger_sync(ledger)));
+    assert_true(trib_ok(cloud_ledger_append(ledger, 7, &part, 1, &position)));
+    sim_disk_set_rates(disk, &(sim_disk_rates){.sync_failed = 1000000});
+    assert_int_equal(cloud_ledger_sync(ledger).code, TRIB_E_IO);
+    sim_disk_set_rates(disk, &(sim_disk_rates){.kept = 0});
+    assert_int_equal(cloud_ledger_sync(ledger).code, TRIB_E_STATE);
+    cloud_ledger_close(ledger);
+    for (int start = 0; start < 2; start++) { /* at once, and after the power went */
+        assert_true(trib_ok(cloud_ledger_open(port, "/cloud/ledger", 42, &ledger)));
+        assert_int_equal(cloud_ledger_end(ledger), position);
+        assert_true(trib_ok(cloud_ledger_append(ledger, 7, &part, 1, &position)));
+        assert_true(trib_ok(cloud_ledger_sync(ledger)));
+        sim_disk_power_cycle(disk);
+        cloud_ledger_close(ledger);
+    }
+    sim_disk_destroy(disk);
+}
+
 static void a_ledger_that_cannot_be_synced_is_not_opened(void **state) {
     (void)state;
     cloud_ledger *ledger = open_ledger();
@@ -320,6 +350,7 @@ int main(void) {
                                         fresh_folder, drop_folder),
         cmocka_unit_test_setup_teardown(what_was_never_synced_is_durable_once_it_was_opened,
                                         fresh_folder, drop_folder),
+        cmocka_unit_test(after_a_failed_sync_the_segment_is_written_anew),
         cmocka_unit_test_setup_teardown(a_ledger_that_cannot_be_synced_is_not_opened, fresh_folder,
                                         drop_folder),
         cmocka_unit_test_setup_teardown(checksums_do_not_depend_on_what_lies_on_the_stack,

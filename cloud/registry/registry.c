@@ -333,6 +333,27 @@ trib_status cloud_registry_last_round(cloud_registry *registry, const char *fede
                     federation, ret_number);
 }
 
+trib_status cloud_registry_abandoned(cloud_registry *registry, const char *federation,
+                                     uint64_t closed_through, uint64_t *ret_bits) {
+    trib_statement *statement;
+    bool row = true;
+    uint64_t bits = 0;
+    TRIB_TRY(trib_database_prepare(registry->database,
+                                   "SELECT ?2 - number FROM rounds WHERE federation = ?1"
+                                   " AND number <= ?2 AND number > ?2 - 64"
+                                   " AND outcome = 'abandoned'",
+                                   &statement));
+    trib_bind_text(statement, 1, federation);
+    trib_bind_integer(statement, 2, (int64_t)closed_through);
+    while (row) {
+        TRIB_TRY(trib_statement_step(statement, &row));
+        bits |= row ? (uint64_t)1 << (trib_column_integer(statement, 0) & 63) : 0;
+    }
+    trib_statement_reset(statement);
+    *ret_bits = bits;
+    return TRIB_SUCCESS;
+}
+
 trib_status cloud_registry_last_release(cloud_registry *registry, const char *federation,
                                         uint64_t *ret_number) {
     return greatest(registry, "SELECT max(number) FROM releases WHERE federation = ?1", federation,

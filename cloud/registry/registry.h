@@ -46,6 +46,11 @@ TRIB_MUST_CHECK trib_status cloud_registry_last_release(cloud_registry *registry
                                                         const char *federation,
                                                         uint64_t *ret_number);
 
+/* Bit n: round closed_through - n was abandoned. */
+TRIB_MUST_CHECK trib_status cloud_registry_abandoned(cloud_registry *registry,
+                                                     const char *federation,
+                                                     uint64_t closed_through, uint64_t *ret_bits);
+
 /* The newest round that counts an update of each gateway. The row is valid during the call. */
 typedef struct cloud_counted_row {
     const char *gateway;

@@ -475,6 +475,15 @@ static void rounds_are_listed_as_they_ended(void **state) {
     assert_string_equal(all.rows[2].outcome, "abandoned");
     assert_string_equal(all.rows[2].reason, "below quorum");
     assert_string_equal(all.rows[2].model, "");
+    uint64_t bits = 0;
+    assert_true(trib_ok(cloud_registry_abandoned(registry, "plant", all.rows[2].number, &bits)));
+    assert_int_equal(bits, 1);
+    assert_true(
+        trib_ok(cloud_registry_abandoned(registry, "plant", all.rows[2].number + 63, &bits)));
+    assert_true(bits == (uint64_t)1 << 63);
+    assert_true(
+        trib_ok(cloud_registry_abandoned(registry, "plant", all.rows[2].number + 64, &bits)));
+    assert_int_equal(bits, 0);
     assert_int_equal(rounds(registry, 1, 8, false).rows[0].number, 2);
     assert_int_equal(rounds(registry, -1, 2, false).count, 2);
     listing models = rounds(registry, -1, 8, true);

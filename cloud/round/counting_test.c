@@ -199,6 +199,7 @@ static void an_abandoned_round_counts_nowhere_and_keeps_the_base(void **state) {
     cloud_live_apply_closed(live, &given_up);
     assert_int_equal(live->round.phase, TRIB_ROUND_ABANDONED);
     assert_int_equal(live->closed_through, 2);
+    assert_int_equal(live->abandoned, 1); /* the newest of the two */
     assert_memory_equal(live->base.bytes, base.bytes, TRIB_HASH_BYTES);
     assert_memory_equal(live->served.bytes, closed.served_digest.bytes, TRIB_HASH_BYTES);
     assert_int_equal(gateway_of(live, 0)->counted_round, 1);

@@ -234,10 +234,16 @@ static void forget_counted(cloud_live *live, uint64_t round) {
     }
 }
 
+static void note_outcome(cloud_live *live, uint64_t round, bool abandoned) {
+    uint64_t since = round - live->closed_through;
+    live->abandoned = (since < 64 ? live->abandoned << since : 0) | abandoned;
+    live->closed_through = round;
+}
+
 void cloud_live_apply_closed(cloud_live *live, const cloud_record_RoundClosed *record) {
     live->round_open = false;
     live->round.phase = record->abandoned ? TRIB_ROUND_ABANDONED : TRIB_ROUND_CLOSED;
-    live->closed_through = record->round;
+    note_outcome(live, record->round, record->abandoned);
     if (!record->abandoned) {
         memcpy(live->base.bytes, record->model_digest.bytes, TRIB_HASH_BYTES);
         memcpy(live->served.bytes, record->served_digest.bytes, TRIB_HASH_BYTES);

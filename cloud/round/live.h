@@ -47,6 +47,7 @@ typedef struct cloud_live {
     uint64_t bytes_up;
     uint32_t round_count; /* low half of the last round's number */
     uint64_t closed_through;
+    uint64_t abandoned; /* bit n: round closed_through - n was given up */
 
     cloud_digest served, strategy;
     bool has_model;              /* base, served and strategy are set */

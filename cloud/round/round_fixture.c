@@ -257,6 +257,7 @@ void assert_same_state(const cloud_live *left, const cloud_live *right) {
     assert_memory_equal(left->served.bytes, right->served.bytes, TRIB_HASH_BYTES);
     assert_memory_equal(left->strategy.bytes, right->strategy.bytes, TRIB_HASH_BYTES);
     assert_int_equal(left->closed_through, right->closed_through);
+    assert_int_equal(left->abandoned, right->abandoned);
     assert_int_equal(left->round_count, right->round_count);
     assert_int_equal(left->release.number, right->release.number);
     assert_int_equal(left->release_count, right->release_count);

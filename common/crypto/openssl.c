@@ -372,7 +372,3 @@ const trib_crypto *trib_crypto_openssl(void) {
     };
     return &crypto;
 }
-
-const trib_crypto *trib_crypto_host(void) {
-    return trib_crypto_openssl();
-}

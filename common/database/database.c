@@ -20,6 +20,7 @@ struct trib_database {
     char *path;
     trib_statement statements[STATEMENTS];
     size_t count;
+    bool distrusted; /* a sync has failed: what is in the log may be in memory alone */
 };
 
 static trib_status failed(trib_database *database, const char *what) {
@@ -164,15 +165,29 @@ void trib_database_rollback(trib_database *database) {
     }
 }
 
+trib_status trib_database_fold(trib_database *database) {
+    int code =
+        sqlite3_wal_checkpoint_v2(database->handle, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    return code == SQLITE_OK ? TRIB_SUCCESS
+                             : TRIB_FAIL(TRIB_E_IO, "%s: its log cannot be folded in: %s",
+                                         database->path, sqlite3_errstr(code));
+}
+
 /* With synchronous = NORMAL SQLite syncs the log only before a checkpoint; this is the same call on
  * the same file (SQLITE_FCNTL_JOURNAL_POINTER names the log in WAL mode). Without a log nothing has
  * been written since it was last folded into the database, which syncs. */
 trib_status trib_database_sync(trib_database *database) {
     sqlite3_file *log = NULL;
+    if (database->distrusted) {
+        TRIB_TRY(trib_database_fold(database));
+        database->distrusted = false;
+        return TRIB_SUCCESS;
+    }
     int code = sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
     if (code == SQLITE_OK && log != NULL && log->pMethods != NULL) {
         code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
     }
+    database->distrusted = code != SQLITE_OK;
     return code == SQLITE_OK ? TRIB_SUCCESS
                              : TRIB_FAIL(TRIB_E_IO, "%s: cannot be synced: %s", database->path,
                                          sqlite3_errstr(code));

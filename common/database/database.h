@@ -41,8 +41,14 @@ TRIB_MUST_CHECK trib_status trib_database_run(trib_database *database, const cha
 TRIB_MUST_CHECK trib_status trib_database_begin(trib_database *database);
 TRIB_MUST_CHECK trib_status trib_database_commit(trib_database *database);
 void trib_database_rollback(trib_database *database);
-/* Everything that is committed is durable when this returns. */
+/* Everything that is committed is durable when this returns. After one that failed, the next folds
+ * the log in instead: a system says once that a sync failed, and from then on that all is well,
+ * though what it was about is only in memory (Rebello et al., "Can applications recover from fsync
+ * failures?", USENIX ATC 2020). */
 TRIB_MUST_CHECK trib_status trib_database_sync(trib_database *database);
+/* Folds the log into the database and empties it: what is damaged in the log from then on takes
+ * nothing of before along. Durable when this returns. TRIB_E_IO also while others read. */
+TRIB_MUST_CHECK trib_status trib_database_fold(trib_database *database);
 
 /* A statement for `sql`, from the connection's cache, reset and with nothing bound; the connection
  * owns it. `sql` must be static text. */

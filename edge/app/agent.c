@@ -248,6 +248,16 @@ static bool said(trib_status status, const char *what) {
     return trib_ok(status);
 }
 
+static trib_status forget_closed(edge_agent *agent, const edge_action *action) {
+    uint32_t taken_back = 0;
+    TRIB_TRY(edge_outbox_delete(agent->outbox, action->number, action->abandoned, &taken_back));
+    if (taken_back > 0) {
+        trib_log(TRIB_LOG_WARN, "accepted updates count nowhere: their rounds were given up",
+                 "updates=%u closed_through=%llu", taken_back, (unsigned long long)action->number);
+    }
+    return TRIB_SUCCESS;
+}
+
 static void carry_out_one(edge_agent *agent, edge_action *action) {
     trib_status status = TRIB_SUCCESS;
     switch (action->kind) {
@@ -278,7 +288,7 @@ static void carry_out_one(edge_agent *agent, edge_action *action) {
         status = edge_outbox_verdict(agent->outbox, agent->crypto, action->number, action->text);
         break;
     case EDGE_ACTION_OUTBOX_DELETE:
-        status = edge_outbox_delete(agent->outbox, action->number);
+        status = forget_closed(agent, action);
         break;
     case EDGE_ACTION_OUTBOX_SEND:
         edge_updates_send(agent);
@@ -397,7 +407,7 @@ static bool clock_is_plausible(edge_agent *agent) {
     return plausible;
 }
 
-static uint64_t wait_ms(const edge_agent *agent) {
+uint64_t edge_agent_wait_ms(const edge_agent *agent) {
     uint64_t least = 500;
     uint64_t link = trib_mqtt_wait_ms(agent->mqtt);
     uint64_t session = edge_session_wait_ms(agent->session, trib_monotonic_ms(agent->clock));
@@ -405,30 +415,34 @@ static uint64_t wait_ms(const edge_agent *agent) {
     return session < least ? session : least;
 }
 
+void edge_agent_step(edge_agent *agent, uint64_t most_ms) {
+    if (clock_is_plausible(agent)) {
+        trib_mqtt_run(agent->mqtt);
+    }
+    edge_agent_event *event = edge_inbox_pop(agent->inbox, most_ms);
+    if (event != NULL) {
+        handle(agent, event);
+        edge_agent_event_destroy(event);
+        edge_carry_out(agent);
+    }
+    edge_samples_check_hold(agent);
+    edge_samples_retry(agent);
+    edge_rounds_retry(agent);
+    edge_releases_retry(agent);
+    if (agent->unpersisted) {
+        agent->unpersisted =
+            !trib_ok(edge_outbox_store_session(agent->outbox, edge_session_state(agent->session)));
+    }
+    edge_session_tick(agent->session, trib_monotonic_ms(agent->clock), agent->actions);
+    edge_updates_go_on(agent);
+    edge_carry_out(agent);
+    edge_report_counts(agent, false);
+}
+
 void edge_agent_run(edge_agent *agent) {
     edge_carry_out(agent);
     while (!agent->stop) {
-        if (clock_is_plausible(agent)) {
-            trib_mqtt_run(agent->mqtt);
-        }
-        edge_agent_event *event = edge_inbox_pop(agent->inbox, wait_ms(agent));
-        if (event != NULL) {
-            handle(agent, event);
-            edge_agent_event_destroy(event);
-            edge_carry_out(agent);
-        }
-        edge_samples_check_hold(agent);
-        edge_samples_retry(agent);
-        edge_rounds_retry(agent);
-        edge_releases_retry(agent);
-        if (agent->unpersisted) {
-            agent->unpersisted = !trib_ok(
-                edge_outbox_store_session(agent->outbox, edge_session_state(agent->session)));
-        }
-        edge_session_tick(agent->session, trib_monotonic_ms(agent->clock), agent->actions);
-        edge_updates_go_on(agent);
-        edge_carry_out(agent);
-        edge_report_counts(agent, false);
+        edge_agent_step(agent, edge_agent_wait_ms(agent));
     }
     edge_report_counts(agent, true);
 }

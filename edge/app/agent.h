@@ -83,8 +83,13 @@ typedef struct edge_agent {
 TRIB_MUST_CHECK trib_status edge_agent_create(const edge_config *config,
                                               const trib_kernels *kernels, edge_agent **ret_agent);
 void edge_agent_destroy(edge_agent *agent);
-/* Runs until stopped. */
+/* Runs until stopped: carries out what starting has led to, then takes step after step; a
+ * simulation does so itself. */
 void edge_agent_run(edge_agent *agent);
+/* One event, if one waits or comes within most_ms, and what is due. */
+void edge_agent_step(edge_agent *agent, uint64_t most_ms);
+/* When the next step is due though nothing comes. */
+uint64_t edge_agent_wait_ms(const edge_agent *agent);
 
 /* ---- samples.c ---- */
 /* Starts what is not there of the federation's stream and trainer. On failure the stream is as it

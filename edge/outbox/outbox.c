@@ -102,13 +102,15 @@ trib_status edge_outbox_boot(edge_outbox *outbox, uint64_t *ret_boot) {
         &statement));
     TRIB_TRY(trib_statement_step(statement, &row));
     uint64_t boot = row ? (uint64_t)trib_column_integer(statement, 0) : 0;
+    if (row) { /* it is only kept once there is no further row */
+        TRIB_TRY(trib_statement_step(statement, &row));
+    }
     trib_statement_reset(statement);
     if (boot == 0 || boot >= UINT32_MAX) {
         return TRIB_FAIL(TRIB_E_CORRUPT, "the start number is lost or used up: enrol anew");
     }
     *ret_boot = boot;
-    outbox->unsynced = true;
-    return edge_outbox_sync(outbox);
+    return trib_database_fold(outbox->database); /* nothing of the log can take it back */
 }
 
 trib_status edge_outbox_store_session(edge_outbox *outbox, const edge_state_Session *session) {
@@ -225,10 +227,40 @@ static trib_status note_receipt(edge_outbox *outbox, const trib_crypto *crypto, 
     return round % 64 == 0 ? prune_receipts(outbox) : TRIB_SUCCESS;
 }
 
+/* Runs a statement that returns a row for each that it has changed. */
+static trib_status count_changed(edge_outbox *outbox, trib_statement *statement,
+                                 uint32_t *ret_count) {
+    bool row = true;
+    outbox->unsynced = true;
+    for (*ret_count = 0; row; *ret_count += row) {
+        TRIB_TRY(trib_statement_step(statement, &row));
+    }
+    trib_statement_reset(statement);
+    return TRIB_SUCCESS;
+}
+
+/* The update has left already: a receipt that says that it counts after all does not. */
+static trib_status take_back(edge_outbox *outbox, uint64_t round, const char *verdict) {
+    trib_statement *statement;
+    uint32_t changed = 0;
+    TRIB_TRY(trib_database_prepare(outbox->database,
+                                   "UPDATE receipt SET verdict = ?2 WHERE round = ?1 AND"
+                                   " verdict = 'accepted' AND ?2 <> verdict RETURNING round",
+                                   &statement));
+    trib_bind_integer(statement, 1, (int64_t)round);
+    trib_bind_text(statement, 2, verdict);
+    TRIB_TRY(count_changed(outbox, statement, &changed));
+    return changed > 0 ? TRIB_SUCCESS : TRIB_FAIL(TRIB_E_NOT_FOUND, "no update of this round");
+}
+
 trib_status edge_outbox_verdict(edge_outbox *outbox, const trib_crypto *crypto, uint64_t round,
                                 const char *verdict) {
     trib_statement *statement;
-    TRIB_TRY(note_receipt(outbox, crypto, round, verdict));
+    trib_status status = note_receipt(outbox, crypto, round, verdict);
+    if (status.code == TRIB_E_NOT_FOUND) {
+        return take_back(outbox, round, verdict);
+    }
+    TRIB_TRY(status);
     TRIB_TRY(trib_database_prepare(outbox->database,
                                    "UPDATE outbox SET verdict = ?2 WHERE round = ?1", &statement));
     trib_bind_integer(statement, 1, (int64_t)round);
@@ -236,8 +268,26 @@ trib_status edge_outbox_verdict(edge_outbox *outbox, const trib_crypto *crypto, 
     return finish(outbox, statement);
 }
 
-trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t closed_through) {
+static trib_status note_abandoned(edge_outbox *outbox, uint64_t closed_through, uint64_t abandoned,
+                                  uint32_t *ret_taken_back) {
     trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(
+        outbox->database,
+        "UPDATE receipt SET verdict = 'abandoned: the round was given up' WHERE round <= ?1 AND"
+        " round > ?1 - 64 AND verdict = 'accepted' AND (?2 >> (?1 - round)) & 1 RETURNING round",
+        &statement));
+    trib_bind_integer(statement, 1, (int64_t)closed_through);
+    trib_bind_integer(statement, 2, (int64_t)abandoned);
+    return count_changed(outbox, statement, ret_taken_back);
+}
+
+trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t closed_through, uint64_t abandoned,
+                               uint32_t *ret_taken_back) {
+    trib_statement *statement;
+    *ret_taken_back = 0;
+    if (abandoned != 0) {
+        TRIB_TRY(note_abandoned(outbox, closed_through, abandoned, ret_taken_back));
+    }
     TRIB_TRY(trib_database_prepare(
         outbox->database, "DELETE FROM outbox WHERE round <= ?1 AND verdict <> ''", &statement));
     trib_bind_integer(statement, 1, (int64_t)closed_through);

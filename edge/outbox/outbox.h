@@ -61,10 +61,15 @@ TRIB_MUST_CHECK trib_status edge_outbox_put(edge_outbox *outbox, uint64_t round,
  * the other's verdict. TRIB_E_NOT_FOUND when there is none. */
 TRIB_MUST_CHECK trib_status edge_outbox_get(edge_outbox *outbox, trib_buffer *storage,
                                             edge_outbox_entry *ret_entry);
+/* Also a later verdict that takes an acceptance back. TRIB_E_NOT_FOUND if there is nothing to take
+ * back, and no update of that round. */
 TRIB_MUST_CHECK trib_status edge_outbox_verdict(edge_outbox *outbox, const trib_crypto *crypto,
                                                 uint64_t round, const char *verdict);
-/* Forgets the updates whose verdict is known and whose round is closed. */
-TRIB_MUST_CHECK trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t closed_through);
+/* Forgets the updates whose verdict is known and whose round is closed. Bit n of `abandoned`: round
+ * closed_through - n was given up, so what was accepted of it counts nowhere; its receipt says so
+ * from then on. *ret_taken_back: how many. */
+TRIB_MUST_CHECK trib_status edge_outbox_delete(edge_outbox *outbox, uint64_t closed_through,
+                                               uint64_t abandoned, uint32_t *ret_taken_back);
 /* The newest round that an update was made for; 0 for none. */
 TRIB_MUST_CHECK trib_status edge_outbox_newest(edge_outbox *outbox, uint64_t *ret_round);
 

@@ -90,6 +90,16 @@ static void decide(uint64_t round, const char *verdict) {
     assert_true(trib_ok(edge_outbox_verdict(outbox, trib_crypto_host(), round, verdict)));
 }
 
+static trib_status forget_but(uint64_t closed_through, uint64_t abandoned,
+                              uint32_t *ret_taken_back) {
+    return edge_outbox_delete(outbox, closed_through, abandoned, ret_taken_back);
+}
+
+static trib_status forget(uint64_t closed_through) {
+    uint32_t taken_back;
+    return forget_but(closed_through, 0, &taken_back);
+}
+
 /* The next to send is this one; with NULL: there is none. */
 static void next_is(uint64_t round, const char *update) {
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer storage = {.ceiling = 1 << 20};
@@ -147,14 +157,14 @@ static void an_update_is_deleted_once_it_has_a_verdict_and_its_round_is_closed(v
     put(8, "eight");
     decide(6, "accepted");
     decide(8, "accepted");
-    assert_true(trib_ok(edge_outbox_delete(outbox, 7)));
+    assert_true(trib_ok(forget(7)));
     next_is(7, "seven"); /* closed, but its receipt was lost */
     assert_int_equal(edge_outbox_verdict(outbox, trib_crypto_host(), 6, "accepted").code,
                      TRIB_E_NOT_FOUND);
     decide(8, "abandoned"); /* still there: its round is open */
     decide(7, "duplicate");
     restart();
-    assert_true(trib_ok(edge_outbox_delete(outbox, 8)));
+    assert_true(trib_ok(forget(8)));
     for (uint64_t round = 6; round <= 8; round++) {
         assert_int_equal(edge_outbox_verdict(outbox, trib_crypto_host(), round, "accepted").code,
                          TRIB_E_NOT_FOUND);
@@ -168,7 +178,7 @@ static void the_newest_round_is_known_also_once_its_update_is_deleted(void **sta
     put(6, "six");
     assert_int_equal(newest(), 7);
     decide(7, "accepted");
-    assert_true(trib_ok(edge_outbox_delete(outbox, 7)));
+    assert_true(trib_ok(forget(7)));
     assert_int_equal(newest(), 7); /* its receipt stays */
     restart();
     assert_int_equal(newest(), 7);
@@ -222,7 +232,7 @@ static void a_verdict_is_kept_with_the_digest_of_its_update(void **state) {
     put(6, "six");
     decide(6, "accepted");
     decide(6, "abandoned");
-    assert_true(trib_ok(edge_outbox_delete(outbox, 6)));
+    assert_true(trib_ok(forget(6)));
     assert_true(trib_ok(trib_crypto_host()->sha256(trib_bytes_text("six"), digest)));
     trib_database *database = look_into();
     assert_true(trib_ok(
@@ -234,6 +244,36 @@ static void a_verdict_is_kept_with_the_digest_of_its_update(void **state) {
         trib_bytes_equal(trib_column_bytes(statement, 1), trib_bytes_of(digest, sizeof digest)));
     assert_string_equal(trib_column_text(statement, 2), "abandoned");
     trib_database_close(database);
+}
+
+static void an_acceptance_is_taken_back_also_once_its_update_is_deleted(void **state) {
+    (void)state;
+    uint32_t taken_back = 9;
+    const char *const left[] = {"accepted", "abandoned: the round was given up", "discarded",
+                                "late"};
+    for (uint64_t round = 6; round <= 9; round++) {
+        put(round, "an update");
+        decide(round, round == 9 ? "late" : "accepted");
+    }
+    assert_true(trib_ok(forget(6)));
+    decide(8, "discarded");
+    assert_true(trib_ok(forget_but(9, 1u << 2 | 1u << 1 | 1u, &taken_back))); /* 7, 8 and 9 */
+    assert_int_equal(taken_back, 1);
+    trib_database *database = look_into();
+    trib_statement *statement;
+    bool row;
+    assert_true(trib_ok(
+        trib_database_prepare(database, "SELECT verdict FROM receipt ORDER BY round", &statement)));
+    for (size_t i = 0; i < sizeof left / sizeof left[0]; i++) {
+        assert_true(trib_ok(trib_statement_step(statement, &row)) && row);
+        assert_string_equal(trib_column_text(statement, 0), left[i]);
+    }
+    trib_database_close(database);
+    assert_true(trib_ok(edge_outbox_verdict(outbox, trib_crypto_host(), 6, "discarded")));
+    assert_int_equal(edge_outbox_verdict(outbox, trib_crypto_host(), 6, "discarded").code,
+                     TRIB_E_NOT_FOUND);
+    assert_true(trib_ok(forget_but(70, 1u, &taken_back)));
+    assert_int_equal(taken_back, 0);
 }
 
 /* As many as have come in years, then as the next hundreds of rounds bring them. */
@@ -248,7 +288,7 @@ static void past_the_ceiling_the_oldest_receipts_go_now_and_then(void **state) {
          round++) {
         put(round, "an update");
         decide(round, "accepted");
-        assert_true(trib_ok(edge_outbox_delete(outbox, round)));
+        assert_true(trib_ok(forget(round)));
         const receipts kept = look_at_receipts();
         assert_true(kept.count >= EDGE_OUTBOX_RECEIPTS);
         assert_true(kept.count <= EDGE_OUTBOX_RECEIPTS + MORE);
@@ -396,7 +436,7 @@ static void change_verdict(void) {
     decide(6, "accepted");
 }
 static void change_delete(void) {
-    assert_true(trib_ok(edge_outbox_delete(outbox, 6)));
+    assert_true(trib_ok(forget(6)));
 }
 static void change_session(void) {
     const edge_state_Session session = {.generation = 2};
@@ -417,7 +457,8 @@ static void state_of_all(char ret_text[8]) {
     edge_state_Session session;
     edge_slot slot;
     bool waits = trib_ok(edge_outbox_get(outbox, &storage, &entry));
-    bool deleted = edge_outbox_verdict(outbox, trib_crypto_host(), 6, "?").code == TRIB_E_NOT_FOUND;
+    bool deleted =
+        edge_outbox_verdict(outbox, trib_crypto_host(), 6, "accepted").code == TRIB_E_NOT_FOUND;
     (void)snprintf(ret_text, 8, "%c%c%c%c%c%c", newest() == 6 ? 'p' : '-', waits ? 'w' : '-',
                    newest() == 6 && deleted ? 'd' : '-',
                    trib_ok(edge_outbox_load_session(outbox, &session)) ? 's' : '-',
@@ -587,6 +628,7 @@ int main(void) {
         CASE(the_newest_round_is_known_also_once_its_update_is_deleted),
         CASE(past_the_ceiling_the_oldest_updates_go_first),
         CASE(a_verdict_is_kept_with_the_digest_of_its_update),
+        CASE(an_acceptance_is_taken_back_also_once_its_update_is_deleted),
         CASE(past_the_ceiling_the_oldest_receipts_go_now_and_then),
         CASE(each_start_has_a_number_that_was_never_used),
         CASE(a_start_number_that_could_not_be_made_durable_is_not_handed_out),

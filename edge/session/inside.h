@@ -46,6 +46,7 @@ struct edge_session {
     uint8_t *join;
     size_t join_size;
     uint64_t join_due_ms, join_delay_ms;
+    uint64_t ask_due_ms, ask_delay_ms; /* for notices that may be lost */
     /* what is asked for now */
     trib_wire_Round round;
     bool round_wanted; /* selected, its base not here yet */
@@ -80,6 +81,8 @@ void edge_pending_anew(edge_session *session);
 /* The outbox may forget updates with a verdict once their rounds are closed. */
 void edge_forget_closed(const edge_session *session, edge_actions *actions);
 void edge_topic(const edge_session *session, trib_topic_kind kind, char *ret_text);
+
+void edge_session_heard(edge_session *session);
 
 /* session_join.c */
 TRIB_MUST_CHECK trib_status edge_session_key(edge_session *session);

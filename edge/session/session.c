@@ -169,16 +169,33 @@ static void subscribe(edge_session *session, trib_topic_kind kind, edge_actions 
     }
 }
 
+/* They are retained: a broker sends them anew to whoever subscribes, again or for the first time.
+ */
+static void ask_for_notices(edge_session *session, edge_actions *actions) {
+    subscribe(session, TRIB_TOPIC_ALL_FEDERATION, actions);
+    subscribe(session, TRIB_TOPIC_ALL_ROUND, actions);
+    subscribe(session, TRIB_TOPIC_ALL_RELEASE, actions);
+    session->ask_due_ms = session->now_ms + session->ask_delay_ms;
+    session->ask_delay_ms = 2 * session->ask_delay_ms < EDGE_ASK_LONGEST_MS
+                                ? 2 * session->ask_delay_ms
+                                : EDGE_ASK_LONGEST_MS;
+}
+
+/* Something of the cloud's has come, and was its own. */
+void edge_session_heard(edge_session *session) {
+    session->ask_delay_ms = session->federation_known ? 6 * EDGE_ASK_FIRST_MS : EDGE_ASK_FIRST_MS;
+    session->ask_due_ms = session->now_ms + session->ask_delay_ms;
+}
+
 void edge_session_connected(edge_session *session, uint64_t now_ms, edge_actions *ret_actions) {
     session->connected = true;
     session->now_ms = now_ms;
     session->federation_known = false;
     edge_pending_anew(session);
+    session->ask_delay_ms = EDGE_ASK_FIRST_MS;
     subscribe(session, TRIB_TOPIC_DOWN_WELCOME, ret_actions);
     subscribe(session, TRIB_TOPIC_DOWN_RECEIPT, ret_actions);
-    subscribe(session, TRIB_TOPIC_ALL_FEDERATION, ret_actions);
-    subscribe(session, TRIB_TOPIC_ALL_ROUND, ret_actions);
-    subscribe(session, TRIB_TOPIC_ALL_RELEASE, ret_actions);
+    ask_for_notices(session, ret_actions);
     edge_session_refetch(session, ret_actions);
     edge_action *status =
         edge_add_bytes(ret_actions, EDGE_ACTION_PUBLISH, 0, trib_bytes_text("online"));
@@ -197,6 +214,20 @@ void edge_forget_closed(const edge_session *session, edge_actions *actions) {
     edge_action *action = edge_add(actions, EDGE_ACTION_OUTBOX_DELETE);
     if (action != NULL) {
         action->number = session->state.closed_through;
+        action->abandoned = session->state.abandoned;
+    }
+}
+
+static void add_verdict(const trib_wire_Receipt *receipt, edge_actions *actions) {
+    static const char *const words[] = {"none",    "accepted",  "duplicate", "late",
+                                        "refused", "discarded", "abandoned"};
+    unsigned verdict =
+        receipt->verdict < sizeof words / sizeof words[0] ? (unsigned)receipt->verdict : 0;
+    edge_action *action = edge_add(actions, EDGE_ACTION_OUTBOX_VERDICT);
+    if (action != NULL) {
+        action->number = receipt->round;
+        (void)snprintf(action->text, sizeof action->text, "%s%s%s", words[verdict],
+                       receipt->reason[0] != '\0' ? ": " : "", receipt->reason);
     }
 }
 
@@ -222,22 +253,18 @@ static void on_receipt(edge_session *session, const char *topic, trib_bytes payl
         return;
     }
     session->state.receipt_next = session->receipt.next;
+    edge_session_heard(session);
     edge_persist(actions);
     if (receipt.round != session->pending.round || receipt.digest.size != TRIB_HASH_BYTES ||
         memcmp(receipt.digest.bytes, session->pending.digest, TRIB_HASH_BYTES) != 0) {
-        return; /* of an update that has left the outbox */
+        if (receipt.verdict == trib_wire_Verdict_VERDICT_DISCARDED ||
+            receipt.verdict == trib_wire_Verdict_VERDICT_ABANDONED) {
+            add_verdict(&receipt, actions); /* it was accepted before */
+        }
+        return; /* of an update that has its verdict */
     }
-    static const char *const words[] = {"none",    "accepted",  "duplicate", "late",
-                                        "refused", "discarded", "abandoned"};
-    unsigned verdict =
-        receipt.verdict < sizeof words / sizeof words[0] ? (unsigned)receipt.verdict : 0;
     session->pending = (edge_pending){.round = 0};
-    edge_action *action = edge_add(actions, EDGE_ACTION_OUTBOX_VERDICT);
-    if (action != NULL) {
-        action->number = receipt.round;
-        (void)snprintf(action->text, sizeof action->text, "%s%s%s", words[verdict],
-                       receipt.reason[0] != '\0' ? ": " : "", receipt.reason);
-    }
+    add_verdict(&receipt, actions);
     edge_forget_closed(session, actions);
     (void)edge_add(actions, EDGE_ACTION_OUTBOX_SEND); /* the next one, if there is one */
 }
@@ -299,6 +326,9 @@ static void send_due(edge_session *session, edge_actions *actions) {
     if (pending->on_its_way) {
         edge_say(actions, true, "update not answered for %d s: going on", EDGE_ANSWER_MS / 1000);
     }
+    if (pending->sent_ms != 0) { /* the cloud may be another since, and its word was lost */
+        session->ask_due_ms = session->now_ms;
+    }
     pending->on_its_way = false;
     pending->sent_ms = session->now_ms;
     (void)edge_add(actions, EDGE_ACTION_OUTBOX_SEND);
@@ -310,6 +340,9 @@ void edge_session_tick(edge_session *session, uint64_t now_ms, edge_actions *ret
     if (session->connected && session->federation_known && !session->state.welcomed &&
         !session->held && now_ms >= session->join_due_ms) {
         edge_session_join(session, ret_actions);
+    }
+    if (session->connected && now_ms >= session->ask_due_ms) {
+        ask_for_notices(session, ret_actions);
     }
     if (session->connected) {
         edge_session_chase(session, ret_actions);

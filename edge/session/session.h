@@ -29,7 +29,10 @@ enum {
     EDGE_RESEND_MS = 10000,    /* an update without a receipt is sent again */
     EDGE_ANSWER_MS = 300000,   /* chunks that the broker does not answer hold up the next */
     EDGE_JOIN_FIRST_MS = 3000, /* a join without a welcome; doubles up to */
-    EDGE_JOIN_LONGEST_MS = 60000
+    EDGE_JOIN_LONGEST_MS = 60000,
+    EDGE_ASK_FIRST_MS =
+        10000, /* connected, and nothing heard: notices are asked for; doubles up to */
+    EDGE_ASK_LONGEST_MS = 3600000
 };
 
 /* Who this agent is. Owned by the caller; must outlive the session. */
@@ -51,8 +54,10 @@ typedef enum edge_action_kind {
     EDGE_ACTION_PERSIST,     /* edge_session_state: store it before going on */
     EDGE_ACTION_DOCUMENT, /* bytes: the federation document, revision in number; store and apply */
     EDGE_ACTION_TRAIN, /* a round to take part in: the fields of `round`; bytes: the base's file */
-    EDGE_ACTION_OUTBOX_VERDICT, /* number: round; text: verdict. The update stays until its close */
-    EDGE_ACTION_OUTBOX_DELETE,  /* number: rounds are closed through it */
+    EDGE_ACTION_OUTBOX_VERDICT, /* number: round; text: verdict. The update stays until its close;
+                                 * one that was accepted may count nowhere after all */
+    EDGE_ACTION_OUTBOX_DELETE,  /* number: rounds are closed through it; abandoned: bit n says that
+                                 * of number - n the updates count nowhere */
     EDGE_ACTION_OUTBOX_SEND, /* the owner calls edge_session_send with the oldest without a verdict
                               */
     EDGE_ACTION_INSTALL,     /* bytes: the released model's file; number: release */
@@ -78,6 +83,7 @@ typedef struct edge_action {
     bool retain;
     bool warning;
     uint64_t number;
+    uint64_t abandoned;
     edge_round_task round;
     char text[200];
 } edge_action;

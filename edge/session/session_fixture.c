@@ -327,6 +327,10 @@ void gateway_is_ready(fixture *f) {
     assert_true(edge_session_ready(f->session));
 }
 
+size_t actions_beside_asking(const fixture *f) {
+    return f->actions.count - actions_of(f, EDGE_ACTION_SUBSCRIBE);
+}
+
 size_t actions_of(const fixture *f, edge_action_kind kind) {
     size_t count = 0;
     for (size_t i = 0; i < f->actions.count; i++) {

@@ -105,6 +105,9 @@ void gateway_installs_again(fixture *f);
 void gateway_is_ready(fixture *f);
 
 size_t actions_of(const fixture *f, edge_action_kind kind);
+/* All but those that ask for notices again, as a gateway does that has heard nothing for a while.
+ */
+size_t actions_beside_asking(const fixture *f);
 /* The nth action of that kind (from 0), which must be there, and its place in the list. */
 const edge_action *action_of(const fixture *f, edge_action_kind kind, size_t nth);
 size_t place_of(const fixture *f, edge_action_kind kind, size_t nth);

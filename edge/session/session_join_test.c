@@ -34,7 +34,7 @@ static void it_joins_once_a_notice_of_this_connection_is_verified_and_not_before
     gateway_starts(f);
     gateway_connects(f);
     gateway_waits(f, EDGE_JOIN_LONGEST_MS);
-    assert_int_equal(f->actions.count, 0);
+    assert_int_equal(actions_beside_asking(f), 0);
     cloud_tells_federation(f);
     assert_true(place_of(f, EDGE_ACTION_PERSIST, 1) < place_of(f, EDGE_ACTION_PUBLISH, 0));
     cloud_hears_join(f);
@@ -42,6 +42,26 @@ static void it_joins_once_a_notice_of_this_connection_is_verified_and_not_before
     assert_string_equal(f->cloud.join.capabilities.agent_version, "1");
     assert_int_equal(f->cloud.join.capabilities.codecs, 6);
     assert_false(edge_session_ready(f->session));
+}
+
+/* Each time after twice as long, and from the start once something has come. */
+static void notices_that_do_not_come_are_asked_for_again_and_again(void **state) {
+    fixture *f = *state;
+    gateway_starts(f);
+    gateway_connects(f);
+    for (uint64_t pause = EDGE_ASK_FIRST_MS; pause < 40 * EDGE_ASK_FIRST_MS; pause *= 2) {
+        gateway_waits(f, pause - 1);
+        assert_int_equal(f->actions.count, 0);
+        gateway_waits(f, 1);
+        assert_int_equal(actions_of(f, EDGE_ACTION_SUBSCRIBE), 3);
+    }
+    cloud_tells_federation(f);
+    cloud_hears_join(f);
+    gateway_waits(f, EDGE_ASK_FIRST_MS);
+    assert_int_equal(actions_of(f, EDGE_ACTION_SUBSCRIBE), 3);
+    edge_session_disconnected(f->session);
+    gateway_waits(f, 100 * EDGE_ASK_FIRST_MS);
+    assert_int_equal(f->actions.count, 0);
 }
 
 /* Dies after each action of the event that joins. A generation that the cloud may have heard never
@@ -81,7 +101,7 @@ static void a_join_without_a_welcome_is_repeated_with_growing_pauses(void **stat
     for (size_t i = 0; i < sizeof pauses / sizeof pauses[0]; i++) {
         assert_int_equal(edge_session_wait_ms(f->session, f->now_ms), pauses[i]);
         gateway_waits(f, pauses[i] - 1);
-        assert_int_equal(f->actions.count, 0);
+        assert_int_equal(actions_beside_asking(f), 0);
         assert_int_equal(edge_session_wait_ms(f->session, f->now_ms), 1);
         gateway_waits(f, 1);
         cloud_hears_join(f);
@@ -119,7 +139,7 @@ static void it_does_not_join_while_held(void **state) {
     assert_int_equal(actions_of(f, EDGE_ACTION_PUBLISH), 0);
     assert_int_equal(actions_of(f, EDGE_ACTION_DOCUMENT), 1); /* its stream may start */
     gateway_waits(f, EDGE_JOIN_LONGEST_MS);
-    assert_int_equal(f->actions.count, 0);
+    assert_int_equal(actions_beside_asking(f), 0);
     assert_true(edge_session_wait_ms(f->session, f->now_ms) == UINT64_MAX);
     edge_session_hold(f->session, false);
     assert_int_equal(edge_session_wait_ms(f->session, f->now_ms), 0);
@@ -318,6 +338,7 @@ static void a_welcome_before_any_join_is_ignored(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(connecting_subscribes_to_its_own_topics_and_says_online),
+        CASE(notices_that_do_not_come_are_asked_for_again_and_again),
         CASE(it_joins_once_a_notice_of_this_connection_is_verified_and_not_before),
         CASE(a_generation_is_stored_before_it_is_published_however_it_dies),
         CASE(a_join_without_a_welcome_is_repeated_with_growing_pauses),

@@ -63,6 +63,7 @@ static bool take_federation(edge_session *session, trib_bytes payload, edge_acti
         (same_incarnation && (notice.boot < state->boot || notice.revision < state->revision))) {
         return stale(session, "federation", actions);
     }
+    edge_session_heard(session);
     check_session(session, &notice);
     if (!same_incarnation || notice.boot != state->boot) {
         edge_pending_anew(session); /* whatever was sent before, the cloud now cannot open */
@@ -113,9 +114,11 @@ void edge_session_on_round(edge_session *session, trib_bytes payload, edge_actio
         (void)stale(session, "round", actions);
         return;
     }
+    edge_session_heard(session);
     bool changed = notice.round > state->round || notice.closed_through > state->closed_through;
     state->round = notice.round;
     state->closed_through = notice.closed_through;
+    state->abandoned = notice.abandoned;
     if (changed) {
         edge_persist(actions);
     }

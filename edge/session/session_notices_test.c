@@ -309,6 +309,20 @@ static void a_round_that_is_heard_early_is_trained_once_the_session_is_ready(voi
     assert_int_equal(action_of(f, EDGE_ACTION_TRAIN, 0)->number, 6);
 }
 
+static void a_notice_says_which_rounds_were_given_up(void **state) {
+    fixture *f = *state;
+    gateway_is_ready(f);
+    trib_wire_Round closed = round_notice(f, 6, NULL);
+    closed.open = false;
+    closed.closed_through = f->cloud.closed_through = 6;
+    closed.abandoned = 5;
+    cloud_tells_round(f, &closed);
+    const edge_action *forgets = action_of(f, EDGE_ACTION_OUTBOX_DELETE, 0);
+    assert_int_equal(forgets->number, 6);
+    assert_int_equal(forgets->abandoned, 5);
+    assert_int_equal(f->stored.is.abandoned, 5); /* a restart deletes nothing without it */
+}
+
 static void a_round_that_could_not_be_trained_is_asked_for_again(void **state) {
     fixture *f = *state;
     gateway_is_ready(f);
@@ -508,7 +522,7 @@ static void an_install_that_failed_for_now_is_asked_for_again(void **state) {
     assert_int_equal(actions_of(f, EDGE_ACTION_INSTALL), 1);
     assert_int_equal(f->stored.is.release, 5);
     gateway_waits(f, EDGE_RESEND_MS); /* not by itself */
-    assert_int_equal(f->actions.count, 0);
+    assert_int_equal(actions_beside_asking(f), 0);
     for (int start = 0; start < 2; start++) {
         if (start == 0) {
             gateway_installs_again(f);
@@ -543,6 +557,7 @@ int main(void) {
         CASE(a_round_is_trained_only_once),
         CASE(a_round_is_trained_again_unless_that_was_stored_before_it_died),
         CASE(a_round_that_is_heard_early_is_trained_once_the_session_is_ready),
+        CASE(a_notice_says_which_rounds_were_given_up),
         CASE(a_round_that_could_not_be_trained_is_asked_for_again),
         CASE(that_a_round_could_not_be_trained_is_stored_also_while_nothing_can_be_done),
         CASE(a_closed_round_is_not_trained_and_lets_the_outbox_forget),

@@ -46,16 +46,16 @@ static void an_update_without_a_receipt_is_sent_again(void **state) {
     for (int i = 0; i < 3; i++) {
         assert_int_equal(edge_session_wait_ms(f->session, f->now_ms), EDGE_RESEND_MS);
         gateway_waits(f, EDGE_RESEND_MS - 1);
-        assert_int_equal(f->actions.count, 0);
+        assert_int_equal(actions_beside_asking(f), 0);
         gateway_waits(f, 1);
-        assert_int_equal(f->actions.count, 1);
-        assert_int_equal(f->actions.items[0].kind, EDGE_ACTION_OUTBOX_SEND);
+        assert_int_equal(actions_beside_asking(f), 1);
+        assert_int_equal(actions_of(f, EDGE_ACTION_OUTBOX_SEND), 1);
         gateway_sends(f, 6, brief);
         assert_int_equal(cloud_hears_update(f, 6, brief), 1); /* sealed anew: the cloud opens it */
     }
     cloud_receipts(f, 6, brief, trib_wire_Verdict_VERDICT_ACCEPTED, "");
     gateway_waits(f, 2 * EDGE_RESEND_MS);
-    assert_int_equal(f->actions.count, 0);
+    assert_int_equal(actions_beside_asking(f), 0);
     assert_true(edge_session_wait_ms(f->session, f->now_ms) == UINT64_MAX);
 }
 
@@ -175,9 +175,9 @@ static void an_update_of_many_chunks_goes_up_as_the_link_takes_them(void **state
         gateway_hands_out(f, 6, update); /* whoever asks meanwhile: it is on its way */
         assert_int_equal(f->actions.count, 0);
         gateway_waits(f, 3 * EDGE_RESEND_MS); /* a slow link is no reason to start again */
-        assert_int_equal(f->actions.count, 0);
+        assert_int_equal(actions_beside_asking(f), 0);
         gateway_link_drains(f);
-        assert_int_equal(f->actions.count, heard < MANY);
+        assert_int_equal(actions_beside_asking(f), heard < MANY);
         assert_int_equal(actions_of(f, EDGE_ACTION_OUTBOX_SEND), heard < MANY);
     }
     gateway_link_drains(f); /* of other publications */
@@ -203,7 +203,7 @@ static void an_update_that_is_not_answered_goes_on_after_a_while(void **state) {
     while (heard < MANY) {
         assert_int_equal(edge_session_wait_ms(f->session, f->now_ms), EDGE_ANSWER_MS);
         gateway_waits(f, EDGE_ANSWER_MS - 1);
-        assert_int_equal(f->actions.count, 0);
+        assert_int_equal(actions_beside_asking(f), 0);
         gateway_waits(f, 1);
         assert_int_equal(actions_of(f, EDGE_ACTION_OUTBOX_SEND), 1);
         assert_true(was_said(f, "not answered"));
@@ -308,6 +308,31 @@ static void a_verdict_is_told_in_words_with_its_reason(void **state) {
         assert_int_equal(verdict->number, 6 + i);
         assert_string_equal(verdict->text, all[i].text);
     }
+}
+
+/* The receipt that takes it back is not of the update that waits: that one has left. */
+static void an_acceptance_can_be_taken_back(void **state) {
+    fixture *f = *state;
+    gateway_is_ready(f);
+    gateway_sends(f, 6, brief);
+    cloud_receipts(f, 6, brief, trib_wire_Verdict_VERDICT_ACCEPTED, "");
+    cloud_receipts(f, 6, brief, trib_wire_Verdict_VERDICT_ABANDONED, "below quorum");
+    const edge_action *verdict = action_of(f, EDGE_ACTION_OUTBOX_VERDICT, 0);
+    assert_int_equal(verdict->number, 6);
+    assert_string_equal(verdict->text, "abandoned: below quorum");
+    assert_int_equal(actions_of(f, EDGE_ACTION_OUTBOX_SEND), 0);
+}
+
+/* The cloud may be another since, and the notice that says so was lost. */
+static void without_a_receipt_notices_are_asked_for_again(void **state) {
+    fixture *f = *state;
+    char topic[TRIB_TOPIC_SIZE];
+    topic_of(TRIB_TOPIC_ALL_FEDERATION, topic);
+    gateway_is_ready(f);
+    gateway_sends(f, 6, brief);
+    gateway_waits(f, EDGE_RESEND_MS);
+    gateway_waits(f, 500); /* the owner's next tick */
+    assert_true(acted_on(f, EDGE_ACTION_SUBSCRIBE, topic));
 }
 
 static void a_receipt_of_another_round_or_digest_decides_nothing(void **state) {
@@ -538,6 +563,8 @@ int main(void) {
         CASE(a_new_session_sends_the_update_at_once),
         CASE(an_update_of_many_chunks_goes_up_as_the_link_takes_them),
         CASE(an_update_that_is_not_answered_goes_on_after_a_while),
+        CASE(an_acceptance_can_be_taken_back),
+        CASE(without_a_receipt_notices_are_asked_for_again),
         CASE(a_connection_lost_between_chunks_sends_from_the_first_again),
         CASE(a_full_list_of_actions_leaves_chunks_for_later),
         CASE(a_receipt_is_stored_then_told_then_the_next_update_asked_for),
