@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/file.h"
 #include "common/config/config.h"
 
 /* Relative paths are relative to the config file's folder. */
@@ -90,11 +91,17 @@ static trib_status read_all(const char *path, trib_value root, cloud_config *con
     return read_log(root, config);
 }
 
-trib_status cloud_config_load(const char *path, cloud_config *ret_config) {
+trib_status cloud_config_parse(const char *path, trib_bytes text, cloud_config *ret_config) {
     TRIB_SCOPED(trib_config_destroy_scoped) trib_config *document = NULL;
     cloud_config config = {.api_port = 0};
-    TRIB_TRY(trib_config_load(path, &document));
+    TRIB_TRY(trib_config_parse(path, text, &document));
     TRIB_TRY(read_all(path, trib_config_root(document), &config));
     *ret_config = config;
     return TRIB_SUCCESS;
+}
+
+trib_status cloud_config_load(const char *path, cloud_config *ret_config) {
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = TRIB_CONFIG_MAX_BYTES};
+    TRIB_TRY(trib_file_read(path, &text));
+    return cloud_config_parse(path, trib_buffer_view(&text), ret_config);
 }

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "common/base/status.h"
+#include "common/base/span.h"
 #include "common/log/log.h"
 
 enum { CLOUD_PATH_SIZE = 512 };
@@ -27,5 +27,8 @@ typedef struct cloud_config {
 } cloud_config;
 
 TRIB_MUST_CHECK trib_status cloud_config_load(const char *path, cloud_config *ret_config);
+/* The same from text; `path` stands in complaints, and its folder before relative paths. */
+TRIB_MUST_CHECK trib_status cloud_config_parse(const char *path, trib_bytes text,
+                                               cloud_config *ret_config);
 
 #endif

@@ -224,6 +224,23 @@ static void a_new_lineage_has_no_release_and_uses_no_number_again(void **state) 
     assert_int_equal(plant()->release.number & UINT32_MAX, 2);
 }
 
+/* So that whoever sends an update of it again is told that it is late, not that it never was. */
+static void a_round_of_an_ended_lineage_is_still_known_after_a_restart(void **state) {
+    (void)state;
+    const char *reason = "";
+    under_way();
+    uint64_t number = plant()->round.plan.number;
+    assert_true(trib_ok(cloud_revoke(core, "press-1", false))); /* one is no quorum */
+    (void)apply(document_other);
+    const trib_candidate again = {.round = number};
+    for (int i = 0; i < 3; i++) {
+        assert_false(plant()->round_open);
+        assert_int_equal(plant()->round.plan.number, number);
+        assert_int_equal(trib_round_admit(&plant()->round, &again, &reason), TRIB_VERDICT_LATE);
+        restart(i == 1);
+    }
+}
+
 static void a_round_waits_for_those_it_selects(void **state) {
     (void)state;
     char text[2048], name[16];
@@ -436,6 +453,44 @@ static void a_recorded_update_whose_rounds_opening_is_lost_is_skipped(void **sta
     assert_int_equal(plant()->sum->updates, 0);
 }
 
+/* ---- requests ------------------------------------------------------------------------------ */
+
+static unsigned ask(const char *method, const char *path, trib_buffer *ret_answer) {
+    cloud_request request = {.after = -1, .answer.ceiling = 1 << 16};
+    (void)snprintf(request.method, sizeof request.method, "%s", method);
+    (void)snprintf(request.path, sizeof request.path, "%s", path);
+    cloud_handle_request(core, &request);
+    *ret_answer = request.answer;
+    assert_true(trib_ok(trib_buffer_append(ret_answer, trib_bytes_of("", 1))));
+    return request.status;
+}
+
+static void a_document_without_a_byte_is_refused(void **state) {
+    (void)state;
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer answer = {.ceiling = 0};
+    assert_int_equal(ask("POST", "/v1/federations", &answer), 400);
+    assert_int_equal(core->member_count, 0);
+}
+
+/* A gateway writes its version and its labels, whoever asks writes names: JSON holds only UTF-8. */
+static void what_is_no_utf8_hides_neither_a_gateway_nor_an_answer(void **state) {
+    (void)state;
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer list = {.ceiling = 0};
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer refusal = {.ceiling = 0};
+    under_way();
+    cloud_gateway *gateway = cloud_gateway_find(&plant()->gateways, "press-1");
+    assert_non_null(gateway);
+    (void)snprintf(gateway->capabilities.agent_version, sizeof gateway->capabilities.agent_version,
+                   "1.\xd8");
+    (void)snprintf(gateway->last_label, sizeof gateway->last_label, "idle \xff");
+    assert_int_equal(ask("GET", "/v1/federations/plant/gateways", &list), 200);
+    assert_non_null(strstr((const char *)list.data, "\"press-1\""));
+    assert_non_null(strstr((const char *)list.data, "\"1.?\""));
+    assert_non_null(strstr((const char *)list.data, "\"idle ?\""));
+    assert_int_equal(ask("POST", "/v1/gateways/pr\xd8ss/revoke", &refusal), 400);
+    assert_non_null(strstr((const char *)refusal.data, "'pr?ss' is no gateway's name"));
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -444,6 +499,7 @@ int main(void) {
         CASE(nothing_is_closed_or_receipted_once_the_core_has_failed),
         CASE(a_complete_round_closes_before_a_new_lineage_begins),
         CASE(a_new_lineage_has_no_release_and_uses_no_number_again),
+        CASE(a_round_of_an_ended_lineage_is_still_known_after_a_restart),
         CASE(a_round_waits_for_those_it_selects),
         CASE(a_join_is_counted_in_with_the_next_tick),
         CASE(who_was_revoked_before_any_federation_takes_no_part_in_it),
@@ -454,6 +510,8 @@ int main(void) {
         CASE(damage_of_before_does_not_end_a_round_that_opens_now),
         CASE(a_damaged_revocation_holds_as_long_as_the_view_knows_it),
         CASE(a_recorded_update_whose_rounds_opening_is_lost_is_skipped),
+        CASE(a_document_without_a_byte_is_refused),
+        CASE(what_is_no_utf8_hides_neither_a_gateway_nor_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

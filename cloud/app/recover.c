@@ -74,6 +74,10 @@ static trib_status restore_numbers(cloud_core *core) {
             live->round_open = false; /* the newest opening is of a round that ended since */
             live->round.phase = TRIB_ROUND_CLOSED;
         }
+        if (live->round.plan.number == 0 && last != 0) { /* its opening went with its lineage */
+            live->round.plan.number = last;
+            live->round.phase = TRIB_ROUND_CLOSED;
+        }
     }
     return TRIB_SUCCESS;
 }

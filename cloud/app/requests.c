@@ -20,6 +20,21 @@ static void answer_json(cloud_request *request, unsigned status, json_t *value) 
     free(text);
 }
 
+/* Text that others have written, or that was cut where it was too long, need not be UTF-8, as JSON
+ * must: what lies outside ASCII is then a question mark. */
+static json_t *text_json(const char *text) {
+    json_t *value = json_string(text);
+    if (value == NULL) {
+        char plain[1024];
+        size_t length = strlen(text) < sizeof plain ? strlen(text) : sizeof plain - 1;
+        for (size_t i = 0; i < length; i++) {
+            plain[i] = (unsigned char)text[i] < 128 ? text[i] : '?';
+        }
+        value = json_stringn(plain, length);
+    }
+    return value;
+}
+
 static void answer_error(cloud_request *request, trib_code code, const char *why) {
     unsigned status = code == TRIB_E_NOT_FOUND  ? 404
                       : code == TRIB_E_ARGUMENT ? 400
@@ -28,7 +43,7 @@ static void answer_error(cloud_request *request, trib_code code, const char *why
                       : code == TRIB_E_STATE    ? 409
                                                 : 500;
     TRIB_SCOPED(release_json)
-    json_t *value = json_pack("{s:s,s:s}", "error", why, "code", trib_code_name(code));
+    json_t *value = json_pack("{s:o,s:s}", "error", text_json(why), "code", trib_code_name(code));
     answer_json(request, status, value);
 }
 
@@ -125,11 +140,12 @@ static json_t *gateway_json(const cloud_core *core, const cloud_live *live,
     bool in = false;
     const char *why = why_text(core, live, gateway, &in);
     json_t *value = json_pack(
-        "{s:s,s:b,s:b,s:b,s:s,s:I,s:I,s:b,s:s,s:s,s:s}", "gateway", gateway->name, "online",
+        "{s:s,s:b,s:b,s:b,s:o,s:I,s:I,s:b,s:o,s:o,s:o}", "gateway", gateway->name, "online",
         gateway->online, "revoked", gateway->revoked, "session", gateway->generation > 0,
-        "agent_version", gateway->capabilities.agent_version, "seen_ms",
+        "agent_version", text_json(gateway->capabilities.agent_version), "seen_ms",
         (json_int_t)gateway->seen_ms, "joined_ms", (json_int_t)gateway->joined_ms, "in_round", in,
-        "why", why, "last_label", gateway->last_label, "last_verdict", gateway->last_verdict);
+        "why", text_json(why), "last_label", text_json(gateway->last_label), "last_verdict",
+        text_json(gateway->last_verdict));
     const struct {
         const char *key;
         uint64_t count;
@@ -165,13 +181,13 @@ static void list_gateways(cloud_core *core, const cloud_live *live, cloud_reques
 static void add_round(void *context, const cloud_round_row *row) {
     json_array_append_new(
         context,
-        json_pack("{s:I,s:I,s:s,s:s,s:I,s:I,s:f,s:I,s:I,s:f,s:s,s:s,s:s}", "number",
+        json_pack("{s:I,s:I,s:s,s:s,s:I,s:I,s:f,s:I,s:I,s:f,s:s,s:s,s:o}", "number",
                   (json_int_t)row->number, "ordinal", (json_int_t)row->ordinal, "kind",
                   row->statistics ? "statistics" : "training", "outcome", row->outcome, "updates",
                   (json_int_t)row->updates, "weight", (json_int_t)row->weight, "loss", row->loss,
                   "bytes_up", (json_int_t)row->bytes_up, "started_ms", (json_int_t)row->opened_ms,
                   "seconds", (double)(row->closed_ms - row->opened_ms) / 1000, "model", row->model,
-                  "served", row->served, "reason", row->reason));
+                  "served", row->served, "reason", text_json(row->reason)));
 }
 
 static void add_model(void *context, const cloud_round_row *row) {

@@ -121,7 +121,9 @@ static trib_status parse_into(trib_config *config, trib_bytes text) {
     if (!yaml_parser_initialize(&parser)) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a YAML parser");
     }
-    yaml_parser_set_input_string(&parser, text.data, text.size);
+    /* libyaml ends the program that gives it no text at all, even of no bytes. */
+    yaml_parser_set_input_string(&parser, text.data != NULL ? text.data : (const uint8_t *)"",
+                                 text.size);
     if (!yaml_parser_load(&parser, &config->document)) {
         trib_status status =
             TRIB_FAIL(TRIB_E_ARGUMENT, "%s:%zu:%zu: this is not YAML: %s", config->name,

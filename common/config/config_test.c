@@ -77,6 +77,17 @@ static void what_is_not_plain_yaml_is_refused_with_its_place(void **state) {
     assert_null(parse(deep));
 }
 
+static void no_text_at_all_is_refused_as_an_empty_one_is(void **state) {
+    (void)state;
+    trib_config *config = NULL;
+    const trib_bytes none[] = {{NULL, 0}, trib_bytes_text("")};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        assert_int_equal(trib_config_parse("f.yaml", none[i], &config).code, TRIB_E_ARGUMENT);
+        assert_string_equal(trib_message(), "f.yaml:1:1: expected keys and values, found nothing");
+        assert_null(config);
+    }
+}
+
 static void names_that_cannot_be_topic_levels_are_refused(void **state) {
     (void)state;
     const char *const bad[] = {"a: all", "a: A", "a: x/y", "a: ''", "a: '+'", "a: é", "a: [b]"};
@@ -96,6 +107,7 @@ int main(void) {
         cmocka_unit_test(a_wrong_value_is_named_with_line_column_path_and_both_sides),
         cmocka_unit_test(a_misspelt_key_gets_a_suggestion),
         cmocka_unit_test(what_is_not_plain_yaml_is_refused_with_its_place),
+        cmocka_unit_test(no_text_at_all_is_refused_as_an_empty_one_is),
         cmocka_unit_test(names_that_cannot_be_topic_levels_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

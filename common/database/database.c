@@ -23,11 +23,17 @@ struct trib_database {
     bool distrusted; /* a sync has failed: what is in the log may be in memory alone */
 };
 
+/* Statements are fixed text that fits the migrations: where one makes no sense to SQLite
+ * (SQLITE_ERROR), the file is not what they have made of it. */
+static bool damaged(int code) {
+    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
+}
+
 static trib_status failed(trib_database *database, const char *what) {
     int code = sqlite3_errcode(database->handle);
-    trib_code kind = code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? TRIB_E_CORRUPT
-                     : code == SQLITE_BUSY                           ? TRIB_E_RETRY
-                                                                     : TRIB_E_IO;
+    trib_code kind = damaged(code)         ? TRIB_E_CORRUPT
+                     : code == SQLITE_BUSY ? TRIB_E_RETRY
+                                           : TRIB_E_IO;
     return TRIB_FAIL(kind, "%s: %s: %s%s", database->path, what, sqlite3_errmsg(database->handle),
                      code == SQLITE_FULL ? " (make room and try again)" : "");
 }
@@ -156,6 +162,10 @@ trib_status trib_database_begin(trib_database *database) {
 }
 
 trib_status trib_database_commit(trib_database *database) {
+    if (sqlite3_get_autocommit(database->handle) !=
+        0) { /* SQLite has rolled it back: a full disk */
+        return TRIB_FAIL(TRIB_E_IO, "%s: the transaction has failed before", database->path);
+    }
     return trib_database_run(database, "COMMIT");
 }
 

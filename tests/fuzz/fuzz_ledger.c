@@ -1,13 +1,9 @@
 /* A segment as a crash or a bad disk may leave it, in a file: opening cuts a torn tail or finds
  * gaps, and then it takes records again. */
-#include <stdio.h>
-#include <unistd.h>
-
 #include "cloud/ledger/ledger.h"
 #include "common/port/posix/system.h"
+#include "tests/fuzz/folder.h"
 #include "tests/fuzz/fuzz.h"
-
-static char folder[64], path[128];
 
 static trib_status count(void *context, const cloud_record *record) {
     uint64_t *last = context;
@@ -16,20 +12,10 @@ static trib_status count(void *context, const cloud_record *record) {
     return TRIB_SUCCESS;
 }
 
-static void set_up(void) {
-    if (folder[0] == '\0') {
-        (void)snprintf(folder, sizeof folder, "/dev/shm/fuzz-ledger-XXXXXX");
-        FUZZ_MUST(mkdtemp(folder) != NULL);
-        (void)snprintf(path, sizeof path, "%s/%020d.ledger", folder, 1);
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    set_up();
-    FILE *file = fopen(path, "wb");
-    FUZZ_MUST(file != NULL && fwrite(data, 1, size, file) == size && fclose(file) == 0);
+    fuzz_put_file("00000000000000000001.ledger", trib_bytes_of(data, size));
     cloud_ledger *ledger = NULL;
-    if (!trib_ok(cloud_ledger_open(trib_posix_disk(), folder, 7, &ledger))) {
+    if (!trib_ok(cloud_ledger_open(trib_posix_disk(), fuzz_folder(), 7, &ledger))) {
         return 0;
     }
     uint64_t last = 0, position = 0;

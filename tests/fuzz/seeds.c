@@ -11,17 +11,18 @@
 #include "common/crypto/pem.h"
 #include "common/model/model.h"
 #include "common/port/posix/system.h"
+#include "common/seal/envelope.h"
 #include "common/update/statistics.h"
 #include "common/update/update.h"
 #include "common/wire/wire.h"
 #include "tests/fuzz/document.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/seeds.h"
 
 enum { ROOM = 1 << 16, PARAMETERS = 300 };
 
 static const char *corpus;
 
-static FILE *create(const char *target, const char *name) {
+FILE *seed_create(const char *target, const char *name) {
     char path[512];
     (void)mkdir(corpus, 0755); /* all but the first time it is there */
     (void)snprintf(path, sizeof path, "%s/%s", corpus, target);
@@ -32,8 +33,8 @@ static FILE *create(const char *target, const char *name) {
     return file;
 }
 
-static void put(const char *target, const char *name, trib_bytes bytes) {
-    FILE *file = create(target, name);
+void seed_put(const char *target, const char *name, trib_bytes bytes) {
+    FILE *file = seed_create(target, name);
     FUZZ_MUST(fwrite(bytes.data, 1, bytes.size, file) == bytes.size && fclose(file) == 0);
 }
 
@@ -53,7 +54,7 @@ static void put_chunk(trib_bytes part, uint32_t index, trib_wire_UpdateChunk *ch
 static void put_chunks(trib_bytes whole) {
     uint8_t digest[TRIB_HASH_BYTES];
     size_t half = whole.size / 2;
-    FILE *file = create("chunks", "two");
+    FILE *file = seed_create("chunks", "two");
     trib_wire_UpdateChunk chunk = trib_wire_UpdateChunk_init_zero;
     FUZZ_MUST(trib_ok(trib_crypto_host()->sha256(whole, digest)));
     TRIB_WIRE_SET_BYTES(chunk.digest, digest, sizeof digest);
@@ -93,7 +94,7 @@ static void put_updates(void) {
         }
         FUZZ_MUST(trib_ok(
             trib_update_pack(codecs[c].codec, delta, PARAMETERS, 100, 1, &random, &writer)));
-        put("update", codecs[c].name, trib_written(&writer));
+        seed_put("update", codecs[c].name, trib_written(&writer));
         put_update(trib_written(&writer));
     }
 }
@@ -107,7 +108,7 @@ static void put_statistics(void) {
     trib_moments_init(&moments, storage, storage + COLUMNS, COLUMNS);
     trib_moments_add(&moments, (const float[2 * COLUMNS]){1, 2, 3, 2, 2, 5}, 2);
     FUZZ_MUST(trib_ok(trib_statistics_pack(&moments, &writer)));
-    put("update", "statistics", trib_written(&writer));
+    seed_put("update", "statistics", trib_written(&writer));
 }
 
 /* ---- files --------------------------------------------------------------------------------- */
@@ -119,7 +120,7 @@ static void put_model(void) {
     FUZZ_MUST(trib_ok(trib_model_create(trib_crypto_host(), &federation, &model)));
     trib_buffer file = {.ceiling = trib_model_file_ceiling(&federation)};
     FUZZ_MUST(trib_ok(trib_model_write(model, &file)));
-    put("model", "small", trib_buffer_view(&file));
+    seed_put("model", "small", trib_buffer_view(&file));
     trib_buffer_deinit(&file);
     trib_model_destroy(model);
 }
@@ -128,7 +129,7 @@ static void put_ledger(void) {
     char folder[512];
     cloud_ledger *ledger = NULL;
     uint64_t position;
-    (void)fclose(create("ledger", "empty"));
+    (void)fclose(seed_create("ledger", "empty"));
     (void)snprintf(folder, sizeof folder, "%s/ledger", corpus);
     FUZZ_MUST(trib_ok(cloud_ledger_open(trib_posix_disk(), folder, 7, &ledger)));
     for (uint32_t i = 1; i < 5; i++) {
@@ -139,22 +140,34 @@ static void put_ledger(void) {
     cloud_ledger_close(ledger);
 }
 
+static void put_join(const trib_key_pair *key, trib_bytes chain, trib_writer *envelope) {
+    uint8_t bytes[ROOM];
+    trib_writer body = trib_writer_of(bytes, sizeof bytes);
+    trib_wire_Join join = {.federation = "plant", .gateway = "press-1", .generation = 1};
+    TRIB_WIRE_SET_BYTES(join.enc, key->public.bytes, TRIB_PUBLIC_KEY_BYTES);
+    TRIB_WIRE_SET_BYTES(join.agreement_key, key->public.bytes, TRIB_PUBLIC_KEY_BYTES);
+    trib_wire_put(&join.chain, &chain);
+    FUZZ_MUST(trib_ok(TRIB_WIRE_ENCODE(Join, &join, &body)));
+    FUZZ_MUST(trib_ok(trib_envelope_seal(trib_crypto_host(), &key->secret, "", "join",
+                                         trib_written(&body), envelope)));
+    seed_put("identity", "join", trib_written(envelope));
+}
+
 static void put_identity(void) {
     trib_key_pair key;
+    trib_key_pem pem;
+    uint8_t bytes[ROOM];
+    trib_writer envelope = trib_writer_of(bytes, sizeof bytes);
     trib_buffer file = {.ceiling = TRIB_MAX_CHAIN_BYTES};
     FUZZ_MUST(trib_ok(trib_crypto_host()->generate(&key)));
     FUZZ_MUST(trib_ok(trib_authority_create("somebody", &key, 1700000000, &file)));
-    put("identity", "certificate", trib_buffer_view(&file));
+    seed_put("identity", "certificate", trib_buffer_view(&file));
+    FUZZ_MUST(trib_ok(trib_key_pair_to_pem(&key, &pem)));
+    seed_put("identity", "key", trib_bytes_text(pem.text));
+    FUZZ_MUST(trib_ok(trib_public_key_to_pem(&key.public, &pem)));
+    seed_put("identity", "public", trib_bytes_text(pem.text));
+    put_join(&key, trib_buffer_view(&file), &envelope);
     trib_buffer_deinit(&file);
-}
-
-static void put_texts(void) {
-    put("federation", "small", trib_bytes_text(fuzz_document));
-    put("rows", "lines",
-        trib_bytes_text("t,a,b,s\n0,1,2,x\n100,1.5,2,y\n200,,nan,x\n300,1e9,-3,y\n"
-                        "400,1,2,x\n500,3,4,x\n600,5,6,y\n700,7,8,y\n"));
-    put("wire", "topic", trib_bytes_text("\x0btributary/v1/plant/press-1/up/join"));
-    put("wire", "round", trib_bytes_text("\x02\x0a\x05plant\x10\x01\x18\x02\x20\x01"));
 }
 
 int main(int count, char **arguments) {
@@ -163,7 +176,9 @@ int main(int count, char **arguments) {
         return 2;
     }
     corpus = arguments[1];
-    put_texts();
+    seed_texts();
+    seed_messages();
+    seed_programs();
     put_updates();
     put_statistics();
     put_model();
