@@ -283,6 +283,107 @@ static void a_join_is_counted_in_with_the_next_tick(void **state) {
     assert_int_equal(plant()->round.awaited, 2); /* at most as many as are expected */
 }
 
+static void a_deadline_is_as_far_off_as_the_document_says(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        if (i == 0) {
+            under_way();
+        } else {
+            restart(false);
+        }
+        uint64_t wait_ms = trib_round_wait_ms(&plant()->round, trib_monotonic_ms(core->clock));
+        assert_true(wait_ms > 0 && wait_ms <= plant()->round.plan.deadline_ms);
+    }
+}
+
+static uint64_t published_before_sync;
+static trib_status sync_result;
+static trib_status sync_noting_what_was_published(trib_disk *disk, int handle) {
+    (void)disk;
+    (void)handle;
+    published_before_sync = trib_mqtt_mark(core->mqtt);
+    return sync_result;
+}
+
+static void a_receipt_waits_for_the_sync_of_its_record(void **state) {
+    (void)state;
+    trib_disk *disk = core->disk;
+    trib_status (*sync)(trib_disk *, int) = disk->sync;
+    under_way();
+    connect();
+    cloud_gateway *gateway = cloud_gateway_find(&plant()->gateways, "press-1");
+    gateway->keyed = true; /* under a key of zeros */
+    gateway->receipt.kind = TRIB_TOPIC_DOWN_RECEIPT;
+    for (int fails = 0; fails < 2; fails++) {
+        uint64_t before = trib_mqtt_mark(core->mqtt);
+        count(fails ? "press-2" : "press-1");
+        core->replies[core->reply_count++] =
+            (cloud_reply){plant(), gateway, trib_wire_Receipt_init_zero};
+        published_before_sync = UINT64_MAX;
+        sync_result = fails ? TRIB_FAIL(TRIB_E_IO, "the disk is gone") : TRIB_SUCCESS;
+        disk->sync = sync_noting_what_was_published;
+        trib_status status = cloud_settle(core);
+        disk->sync = sync;
+        assert_int_equal(published_before_sync, before);
+        assert_int_equal(status.code, fails ? TRIB_E_IO : TRIB_OK);
+        assert_int_equal(trib_mqtt_mark(core->mqtt), fails ? before : before + 1);
+    }
+    core->reply_count = 0;
+}
+
+static void no_notice_names_what_the_broker_did_not_take(void **state) {
+    (void)state;
+    under_way();
+    connect(); /* to a broker that takes nothing */
+    cloud_all_due(core);
+    cloud_publish_due(core);
+    const cloud_member *member = cloud_find(core, "plant");
+    assert_false(member->federation_due);
+    assert_true(member->round_due && member->release_due);
+    assert_true(member->retry_ms > trib_monotonic_ms(core->clock)); /* the chunks, again */
+    assert_int_equal(core->signatures, 1);
+}
+
+static bool stored(const cloud_digest *digest) {
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer file = {.ceiling = 1 << 20};
+    return trib_ok(core->objects->get(core->objects, digest, &file));
+}
+
+/* Equal states are one file, and the view may not know yet that another federation has it. */
+static void a_superseded_state_goes_unless_another_federation_goes_on_from_it(void **state) {
+    (void)state;
+    char text[2048];
+    const char *name = strstr(document_plain, "plant");
+    const char *rounds = strstr(document_plain, "maximum: 9");
+    assert_true(name != NULL && rounds != NULL);
+    (void)snprintf(text, sizeof text, "%.*smaximum: 99%s", (int)(rounds - document_plain),
+                   document_plain, rounds + strlen("maximum: 9"));
+    (void)apply(text);
+    join("press-1");
+    join("press-2");
+    complete();
+    const cloud_digest first = plant()->strategy;
+    cloud_applied applied;
+    (void)snprintf(text, sizeof text, "%.*sother%s", (int)(name - document_plain), document_plain,
+                   name + strlen("plant"));
+    assert_true(trib_ok(cloud_apply_document(core, "other", trib_bytes_text(text), &applied)));
+    cloud_live *other = cloud_find(core, "other")->live;
+    other->has_model = true;
+    other->strategy = first;
+    for (int i = 0; i < CLOUD_STRATEGIES; i++) {
+        cloud_prune(core);
+        assert_true(stored(&first));
+        complete();
+    }
+    cloud_prune(core);
+    assert_true(stored(&first));
+    other->has_model = false;
+    cloud_find(core, "plant")->closed = true;
+    cloud_prune(core);
+    assert_false(stored(&first));
+    assert_true(stored(&plant()->strategy));
+}
+
 /* ---- revocations --------------------------------------------------------------------------- */
 
 static void who_was_revoked_before_any_federation_takes_no_part_in_it(void **state) {
@@ -301,6 +402,35 @@ static void who_was_revoked_before_any_federation_takes_no_part_in_it(void **sta
     uint64_t end = cloud_ledger_end(core->ledger);
     assert_true(trib_ok(cloud_revoke(core, "press-1", false))); /* once is enough */
     assert_int_equal(cloud_ledger_end(core->ledger), end);
+}
+
+static void what_a_revocation_took_out_stays_out_after_a_restart(void **state) {
+    (void)state;
+    under_way();
+    count("press-1");
+    assert_true(trib_ok(cloud_settle(core)));
+    assert_true(trib_ok(cloud_revoke(core, "press-1", true)));
+    for (int i = 0; i < 3; i++) {
+        assert_true(plant()->round_open);
+        assert_int_equal(plant()->round.accepted, 0);
+        assert_int_equal(plant()->sum->updates, 0);
+        assert_int_equal(plant()->sum->weight, 0);
+        restart(i == 1);
+    }
+}
+
+static void what_a_revoked_gateway_had_counted_stays_unless_it_is_taken_out(void **state) {
+    (void)state;
+    under_way();
+    count("press-1");
+    assert_true(trib_ok(cloud_settle(core)));
+    assert_true(trib_ok(cloud_revoke(core, "press-1", false)));
+    for (int i = 0; i < 3; i++) {
+        assert_true(plant()->round_open);
+        assert_int_equal(plant()->round.accepted, 1);
+        assert_int_equal(plant()->sum->updates, 1);
+        restart(i == 1);
+    }
 }
 
 /* ---- damage -------------------------------------------------------------------------------- */
@@ -502,7 +632,13 @@ int main(void) {
         CASE(a_round_of_an_ended_lineage_is_still_known_after_a_restart),
         CASE(a_round_waits_for_those_it_selects),
         CASE(a_join_is_counted_in_with_the_next_tick),
+        CASE(a_deadline_is_as_far_off_as_the_document_says),
+        CASE(a_receipt_waits_for_the_sync_of_its_record),
+        CASE(no_notice_names_what_the_broker_did_not_take),
+        CASE(a_superseded_state_goes_unless_another_federation_goes_on_from_it),
         CASE(who_was_revoked_before_any_federation_takes_no_part_in_it),
+        CASE(what_a_revocation_took_out_stays_out_after_a_restart),
+        CASE(what_a_revoked_gateway_had_counted_stays_unless_it_is_taken_out),
         CASE(a_round_whose_close_is_lost_is_abandoned_once_senders_can_be_told),
         CASE(a_release_that_a_crash_prevented_is_made_up_for),
         CASE(numbers_that_a_gap_may_have_held_are_not_used_again),

@@ -219,6 +219,20 @@ static void a_whole_shorter_or_longer_than_promised_is_refused(void **state) {
     goes_through(&from);
 }
 
+static void a_chunk_with_more_than_is_left_is_refused_at_once(void **state) {
+    (void)state;
+    sender from;
+    trib_bytes whole;
+    make(&from, 6, 1, 3 * CHUNK);
+    from.chunk.size = 2 * CHUNK; /* of three chunks */
+    for (uint32_t i = 0; i < 2; i++) {
+        point_to(&from, i);
+        from.data = trib_bytes_of(from.bytes, i == 0 ? CHUNK : CHUNK + 1);
+        assert_int_equal(give(&from, &whole), i == 0 ? TRIB_OK : TRIB_E_CORRUPT);
+    }
+    assert_true(nothing_is_under_way());
+}
+
 static void a_whole_that_is_not_its_digest_is_refused(void **state) {
     (void)state;
     sender from;
@@ -277,6 +291,7 @@ int main(void) {
         CASE(a_chunk_that_does_not_follow_is_refused_and_drops_what_was_under_way),
         CASE(a_chunk_whose_sizes_cannot_be_is_refused_and_leaves_the_rest_alone),
         CASE(a_whole_shorter_or_longer_than_promised_is_refused),
+        CASE(a_chunk_with_more_than_is_left_is_refused_at_once),
         CASE(a_whole_that_is_not_its_digest_is_refused),
         CASE(another_updates_first_chunk_starts_anew),
         CASE(bytes_that_are_no_chunk_are_refused_at_any_length),

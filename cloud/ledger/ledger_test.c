@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -12,6 +13,7 @@
 #include "common/base/random.h"
 #include "common/port/posix/system.h"
 #include "tests/sim/disk/disk.h"
+#include "tests/support/memory.h"
 #include "tests/support/power.h"
 
 static char folder[64];
@@ -227,6 +229,153 @@ static void after_a_failed_sync_the_segment_is_written_anew(void **state) {
     sim_disk_destroy(disk);
 }
 
+static void append_one(cloud_ledger *ledger) {
+    uint64_t n = cloud_ledger_end(ledger) + 1, position = 0;
+    uint8_t payload[64];
+    memset(payload, (int)n, sizeof payload);
+    trib_bytes part = trib_bytes_of(payload, n % 50 + 1);
+    assert_true(trib_ok(cloud_ledger_append(ledger, 7, &part, 1, &position)));
+}
+
+static void what_was_synced_is_there_when_the_power_is_back(void **state) {
+    (void)state;
+    cloud_ledger *ledger = NULL;
+    power_watch(folder);
+    assert_true(trib_ok(cloud_ledger_open(power_disk(), folder, 42, &ledger)));
+    for (uint64_t group = 1; group <= 3; group++) {
+        append_one(ledger);
+        append_one(ledger);
+        assert_true(trib_ok(cloud_ledger_sync(ledger)));
+        assert_true(trib_ok(cloud_ledger_sync(ledger))); /* nothing waits */
+        assert_int_equal(cloud_ledger_syncs(ledger), group);
+    }
+    append_one(ledger);
+    power_goes();
+    cloud_ledger_close(ledger);
+    power_is_back(POWER_LEAVES_SYNCED);
+    assert_true(trib_ok(cloud_ledger_open(power_disk(), folder, 42, &ledger)));
+    assert_int_equal(cloud_ledger_end(ledger), 6);
+    assert_int_equal(read_from(ledger, 1).good, 6);
+    cloud_ledger_close(ledger);
+}
+
+/* The kernel may have dropped what it could not write, and say so once. */
+static void a_sync_that_failed_is_not_tried_again(void **state) {
+    (void)state;
+    cloud_ledger *ledger = NULL;
+    uint64_t position = 0;
+    trib_bytes part = trib_bytes_text("a record");
+    power_watch(folder);
+    assert_true(trib_ok(cloud_ledger_open(power_disk(), folder, 42, &ledger)));
+    append_one(ledger);
+    power_flickers_after(0);
+    assert_int_equal(cloud_ledger_sync(ledger).code, TRIB_E_IO);
+    assert_int_equal(cloud_ledger_sync(ledger).code, TRIB_E_STATE);
+    assert_int_equal(cloud_ledger_append(ledger, 7, &part, 1, &position).code, TRIB_E_STATE);
+    cloud_ledger_close(ledger);
+}
+
+/* Until everything has gone well: opening a ledger with a torn tail, appending, syncing, reading.
+ */
+static void a_disk_that_fails_at_any_moment_loses_nothing_that_was_synced(void **state) {
+    (void)state;
+    bool went_well = false;
+    char path[128];
+    path_of_first(path, sizeof path);
+    for (size_t at = 0; !went_well; at++) {
+        cloud_ledger *ledger = NULL;
+        assert_int_equal(drop_folder(NULL), 0);
+        assert_int_equal(mkdir(folder, 0700), 0);
+        ledger = open_ledger();
+        append(ledger, 4);
+        cloud_ledger_close(ledger);
+        assert_int_equal(truncate(path, file_size(path) - 1), 0);
+        ledger = NULL;
+        power_watch(folder);
+        power_fails_after(at);
+        uint64_t kept = 3;
+        trib_status status = cloud_ledger_open(power_disk(), folder, 42, &ledger);
+        for (int i = 0; trib_ok(status) && i < 2; i++) {
+            uint64_t n = cloud_ledger_end(ledger) + 1, position = 0;
+            uint8_t payload[64];
+            memset(payload, (int)n, sizeof payload);
+            trib_bytes part = trib_bytes_of(payload, n % 50 + 1);
+            status = cloud_ledger_append(ledger, 7, &part, 1, &position);
+            status = trib_ok(status) ? cloud_ledger_sync(ledger) : status;
+            kept = trib_ok(status) ? position : kept;
+        }
+        went_well = trib_ok(status);
+        cloud_ledger_close(ledger);
+        power_goes();
+        power_is_back(POWER_LEAVES_SYNCED);
+        ledger = open_ledger();
+        assert_true(cloud_ledger_end(ledger) >= kept);
+        assert_int_equal(read_from(ledger, 1).good, cloud_ledger_end(ledger));
+        cloud_ledger_close(ledger);
+        assert_true(at < 50);
+    }
+}
+
+static void other_files_in_its_folder_are_none_of_its_business(void **state) {
+    (void)state;
+    static const char *const names[] = {"notes", "00000000000000000009.ledgers",
+                                        "0000000000000000000x.ledger",
+                                        "00000000000000000009.backup"};
+    char path[160];
+    cloud_ledger *ledger = open_ledger();
+    append(ledger, 3);
+    cloud_ledger_close(ledger);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        FILE *file = fopen(path, "wb");
+        assert_non_null(file);
+        (void)fclose(file);
+    }
+    ledger = open_ledger();
+    append(ledger, 2);
+    assert_int_equal(read_from(ledger, 1).good, 5);
+    cloud_ledger_close(ledger);
+    static char longest[300];
+    memset(longest, 'x', sizeof longest - 1);
+    assert_false(trib_ok(cloud_ledger_open(trib_posix_disk(), longest, 42, &ledger)));
+}
+
+static void without_memory_it_says_so_and_goes_on(void **state) {
+    (void)state;
+    cloud_ledger *ledger = open_ledger();
+    append(ledger, 30);
+    cloud_ledger_close(ledger);
+    int failures = 0;
+    MEMORY_FAILS_EACH_TIME {
+        tally t = {.next = 1};
+        ledger = NULL;
+        trib_status status = cloud_ledger_open(trib_posix_disk(), folder, 42, &ledger);
+        status = trib_ok(status) ? cloud_ledger_read(ledger, 1, count_record, &t) : status;
+        assert_true(trib_ok(status) ? t.good == 30 : status.code == TRIB_E_IO);
+        failures += !trib_ok(status);
+        cloud_ledger_close(ledger);
+    }
+    assert_true(failures > 3);
+}
+
+static void a_last_record_with_a_flipped_bit_is_a_torn_tail(void **state) {
+    (void)state;
+    cloud_ledger *ledger = open_ledger();
+    append(ledger, 3);
+    cloud_ledger_close(ledger);
+    char path[128];
+    path_of_first(path, sizeof path);
+    FILE *file = fopen(path, "rb+");
+    (void)fseek(file, -1, SEEK_END);
+    (void)fputc(3 ^ 0x10, file);
+    (void)fclose(file);
+    ledger = open_ledger();
+    assert_int_equal(cloud_ledger_end(ledger), 2);
+    assert_int_equal(cloud_ledger_torn_bytes(ledger), 32 + 4);
+    assert_int_equal(read_from(ledger, 1).good, 2);
+    cloud_ledger_close(ledger);
+}
+
 static void a_ledger_that_cannot_be_synced_is_not_opened(void **state) {
     (void)state;
     cloud_ledger *ledger = open_ledger();
@@ -305,6 +454,43 @@ static trib_status count_good(void *context, const cloud_record *record) {
     return TRIB_SUCCESS;
 }
 
+static trib_status note_gap(void *context, const cloud_record *record) {
+    uint64_t *gap = context;
+    if (record->type == 0) {
+        gap[0] = record->position;
+        gap[1] = record->gap_end;
+    } else {
+        gap[2]++;
+    }
+    return TRIB_SUCCESS;
+}
+
+/* It was synced before the next began, so it cannot be a torn tail. */
+static void the_lost_end_of_a_full_segment_is_a_gap(void **state) {
+    (void)state;
+    static uint8_t large[40 << 20];
+    trib_bytes whole = trib_bytes_of(large, sizeof large), small = trib_bytes_of(large, 10);
+    const trib_bytes all[] = {whole, small, small, whole, small};
+    cloud_ledger *ledger = open_ledger();
+    uint64_t position = 0, gap[3] = {0};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        assert_true(trib_ok(cloud_ledger_append(ledger, 1, &all[i], 1, &position)));
+    }
+    assert_true(trib_ok(cloud_ledger_sync(ledger)));
+    cloud_ledger_close(ledger);
+    char path[128];
+    path_of_first(path, sizeof path);
+    assert_int_equal(truncate(path, file_size(path) - 50), 0); /* of records 2 and 3 */
+    ledger = open_ledger();
+    assert_int_equal(cloud_ledger_end(ledger), 5);
+    assert_int_equal(cloud_ledger_torn_bytes(ledger), 0);
+    assert_true(trib_ok(cloud_ledger_read(ledger, 1, note_gap, gap)));
+    assert_int_equal(gap[0], 2);
+    assert_int_equal(gap[1], 3);
+    assert_int_equal(gap[2], 3);
+    cloud_ledger_close(ledger);
+}
+
 /* A segment whose file is there, and whose name may not be durable, is where records go on after a
  * restart: whatever is appended elsewhere before that would be in nobody's order. */
 static void a_segment_that_could_not_be_begun_ends_the_appending(void **state) {
@@ -351,7 +537,22 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_was_never_synced_is_durable_once_it_was_opened,
                                         fresh_folder, drop_folder),
         cmocka_unit_test(after_a_failed_sync_the_segment_is_written_anew),
+        cmocka_unit_test_setup_teardown(what_was_synced_is_there_when_the_power_is_back,
+                                        fresh_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(a_sync_that_failed_is_not_tried_again, fresh_folder,
+                                        drop_folder),
+        cmocka_unit_test_setup_teardown(
+            a_disk_that_fails_at_any_moment_loses_nothing_that_was_synced, fresh_folder,
+            drop_folder),
+        cmocka_unit_test_setup_teardown(other_files_in_its_folder_are_none_of_its_business,
+                                        fresh_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(without_memory_it_says_so_and_goes_on, fresh_folder,
+                                        drop_folder),
+        cmocka_unit_test_setup_teardown(a_last_record_with_a_flipped_bit_is_a_torn_tail,
+                                        fresh_folder, drop_folder),
         cmocka_unit_test_setup_teardown(a_ledger_that_cannot_be_synced_is_not_opened, fresh_folder,
+                                        drop_folder),
+        cmocka_unit_test_setup_teardown(the_lost_end_of_a_full_segment_is_a_gap, fresh_folder,
                                         drop_folder),
         cmocka_unit_test_setup_teardown(checksums_do_not_depend_on_what_lies_on_the_stack,
                                         fresh_folder, drop_folder),

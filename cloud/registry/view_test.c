@@ -175,6 +175,37 @@ static void a_registry_that_cannot_be_written_loses_nothing(void **state) {
     }
 }
 
+static void what_could_not_be_taken_is_kept(void **state) {
+    (void)state;
+    append_opened(1);
+    append_update("press-1", 1);
+    uint64_t position = 0;
+    trib_bytes payload = trib_bytes_text("no message");
+    assert_true(trib_ok(cloud_ledger_append(view.ledger, 99, &payload, 1, &position)));
+    cloud_view_keep(&view, &(cloud_record){.type = (uint32_t)cloud_record_Type_TYPE_UPDATE,
+                                           .position = position,
+                                           .payload = payload});
+    assert_true(trib_ok(cloud_ledger_sync(view.ledger)));
+    for (int times = 0; times < 2; times++) {
+        assert_int_equal(cloud_view_refresh(&view).code, TRIB_E_CORRUPT);
+        assert_int_equal(view.kept_count, 3);
+        assert_true(view.due);
+    }
+    view.kept[2].type = 99; /* as the ledger has it */
+    refresh();
+    assert_whole(1, 1);
+}
+
+static void what_it_lacks_is_taken_from_the_first_record_on(void **state) {
+    (void)state;
+    append_opened(1);
+    refresh();
+    view.behind = true;
+    append_update("press-1", 1); /* the only one that it lacks */
+    refresh();
+    assert_whole(1, 1);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -184,6 +215,8 @@ int main(void) {
         CASE(past_its_ceiling_it_keeps_nothing_and_the_ledger_has_it),
         CASE(bytes_have_a_ceiling_too),
         CASE(a_registry_that_cannot_be_written_loses_nothing),
+        CASE(what_could_not_be_taken_is_kept),
+        CASE(what_it_lacks_is_taken_from_the_first_record_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

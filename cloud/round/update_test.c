@@ -212,6 +212,9 @@ static void steps_and_scales_of_int8_that_cannot_be_are_refused(void **state) {
     open_round(live, 2, 3);
     pack_values(TRIB_CODEC_INT8, FIXTURE_PARAMETERS, 42, 1, &payload);
     assert_int_equal(check(live, trib_buffer_view(&payload)), TRIB_OK);
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer floats = {.ceiling = 0};
+    pack_values(TRIB_CODEC_FLOAT32, FIXTURE_PARAMETERS, 42, 1, &floats); /* another codec */
+    assert_int_equal(check(live, trib_buffer_view(&floats)), TRIB_E_ARGUMENT);
     uint8_t *steps = payload.data + payload.size - FIXTURE_PARAMETERS;
     uint8_t kept = steps[5];
     steps[5] = 0x80; /* -128 */

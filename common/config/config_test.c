@@ -58,6 +58,17 @@ static void a_misspelt_key_gets_a_suggestion(void **state) {
     trib_config_destroy(config);
 }
 
+static void a_key_like_no_other_is_told_the_keys_that_there_are(void **state) {
+    (void)state;
+    trib_config *config = parse("quorum: 3\ncolour: red\n");
+    assert_non_null(config);
+    const char *const keys[] = {"quorum", "deadline_s", NULL};
+    assert_int_equal(trib_config_only(trib_config_root(config), keys).code, TRIB_E_ARGUMENT);
+    assert_string_equal(trib_message(),
+                        "f.yaml:2:1: colour: unknown key; expected one of quorum, deadline_s");
+    trib_config_destroy(config);
+}
+
 static void what_is_not_plain_yaml_is_refused_with_its_place(void **state) {
     (void)state;
     const char *const bad[] = {
@@ -106,6 +117,7 @@ int main(void) {
         cmocka_unit_test(values_are_read_and_absent_keys_keep_their_default),
         cmocka_unit_test(a_wrong_value_is_named_with_line_column_path_and_both_sides),
         cmocka_unit_test(a_misspelt_key_gets_a_suggestion),
+        cmocka_unit_test(a_key_like_no_other_is_told_the_keys_that_there_are),
         cmocka_unit_test(what_is_not_plain_yaml_is_refused_with_its_place),
         cmocka_unit_test(no_text_at_all_is_refused_as_an_empty_one_is),
         cmocka_unit_test(names_that_cannot_be_topic_levels_are_refused),

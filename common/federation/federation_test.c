@@ -11,6 +11,7 @@
 
 #include "common/base/file.h"
 #include "common/federation/federation.h"
+#include "tests/support/memory.h"
 
 enum { TEXT_CEILING = 4 * TRIB_DOCUMENT_MAX_BYTES };
 
@@ -114,6 +115,110 @@ static void a_full_document_is_read_as_it_says(void **state) {
     assert_int_equal(federation->codec, TRIB_CODEC_INT8);
     assert_false(federation->release_every_round);
     meaning_survives(federation);
+}
+
+/* Each value of the full document in turn is something else altogether: a map, a list of nothing,
+ * or a text that is no number. What cannot be read is refused where it stands; nothing else
+ * happens. */
+static void take_no_other_kinds(const char *document) {
+    static const char *const kinds[] = {"{no: way}", "[{}]", "'?'"};
+    static char text[4096];
+    TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+    unsigned refused = 0, values = 0;
+    for (const char *at = strstr(document, ": "); at != NULL; at = strstr(at + 1, ": ")) {
+        const char *value = at + 2;
+        size_t length = strcspn(value, *value == '[' ? "]\n" : *value == '{' ? "}\n" : ",}\n");
+        length +=
+            (*value == '[' && value[length] == ']') || (*value == '{' && value[length] == '}');
+        for (size_t k = 0; k < 3; k++) {
+            (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(value - document), document,
+                           kinds[k], value + length);
+            trib_status status = trib_federation_parse("f.yaml", trib_bytes_text(text), federation);
+            assert_true(trib_ok(status) || status.code == TRIB_E_ARGUMENT);
+            refused += !trib_ok(status);
+            values++;
+        }
+    }
+    assert_true(values > 30 && refused + 15 > values); /* a description, say, is any text */
+}
+
+static void no_value_of_another_kind_is_taken(void **state) {
+    (void)state;
+    /* What the full document cannot have beside the rest. */
+    static const char other[] =
+        "federation: other-1\n"
+        "source:\n"
+        "  files: \"*.csv\"\n"
+        "  clients: folder\n"
+        "  rate_hz: 100\n"
+        "  channels: [ax, ay, az]\n"
+        "  label: {column: state, classes: [on, 'off']}\n"
+        "  anomaly: {column: bad}\n"
+        "  split: {train_rows: 80}\n"
+        "pipeline:\n"
+        "  derive:\n"
+        "    - {name: up, kind: along, of: [ax, ay, az], reference: [az, ay, ax], rate: 0.1}\n"
+        "  window: {rows: 40, hop: 10}\n"
+        "  output: rows\n"
+        "  normalise: false\n"
+        "model:\n"
+        "  task: classify\n"
+        "  layers:\n"
+        "    - {kind: conv1d, filters: 4, kernel: 3, stride: 2, initial_scale: 0.5}\n"
+        "    - {kind: max_pool, size: 2}\n"
+        "    - {kind: flatten}\n"
+        "    - {kind: dense, units: 2}\n"
+        "training:\n"
+        "  optimiser: adam\n"
+        "  beta1: 0.8\n"
+        "  beta2: 0.99\n"
+        "  epsilon: 0.001\n"
+        "  l2: 0.01\n"
+        "  rate: 0.01\n"
+        "  schedule: {kind: cosine, floor: 0.001, rounds: 9, warmup_steps: 3}\n"
+        "rounds: {over_selection: 1.5, deadline_s: 9, max_weight: 100}\n"
+        "strategy: {kind: fedavgm, rate: 0.5, momentum: 0.8}\n";
+    static const char drift[] =
+        "federation: drift-1\n"
+        "source: {rate_hz: 1, delimiter: ';', channels: [x, y], split: {train_rows: 40}}\n"
+        "pipeline: {fill_rows: 2, window: {rows: 4, hop: 2}, features: [mean, last], normalise: "
+        "false}\n"
+        "model: {task: hotelling_t2, significance: 0.99, scale_floor: 0.1}\n"
+        "update: {codec: float32, clip_norm: 9}\n";
+    static const char error[] =
+        "federation: error-1\n"
+        "source: {rate_hz: 1, channels: [x, y], targets: [load]}\n"
+        "pipeline: {window: {rows: 4, hop: 2}, features: [mean], normalise: true}\n"
+        "model: {task: reconstruct, quantile: 0.9, layers: [{kind: dense, units: 2}]}\n"
+        "training: {optimiser: momentum, momentum: 0.5, schedule: {kind: exponential, decay: "
+        "0.9}}\n"
+        "update: {codec: float32, clip_norm: 9}\n";
+    const char *const documents[] = {full, other, drift, error};
+    for (size_t i = 0; i < 4; i++) {
+        TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+        if (!trib_ok(trib_federation_parse("f.yaml", trib_bytes_text(documents[i]), federation))) {
+            fail_msg("%s", trib_message());
+        }
+        meaning_survives(federation);
+        take_no_other_kinds(documents[i]);
+    }
+}
+
+static void without_memory_it_says_so(void **state) {
+    (void)state;
+    TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+    unsigned failures = 0;
+    MEMORY_FAILS_EACH_TIME {
+        TRIB_SCOPED(trib_buffer_deinit) trib_buffer json = {.ceiling = TEXT_CEILING};
+        trib_lineage lineage;
+        trib_status status = trib_federation_parse("f.yaml", trib_bytes_text(full), federation);
+        status = trib_ok(status) ? trib_federation_lineage(trib_crypto_host(), federation, &lineage)
+                                 : status;
+        status = trib_ok(status) ? trib_meaning_print(federation, &json) : status;
+        assert_true(trib_ok(status) || status.code == TRIB_E_IO);
+        failures += !trib_ok(status);
+    }
+    assert_true(failures > 3);
 }
 
 /* Changing what a model means starts a new lineage; changing how it is trained does not. */
@@ -365,6 +470,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_document_is_read_as_it_says),
         cmocka_unit_test(the_lineage_follows_the_meaning_alone),
+        cmocka_unit_test(no_value_of_another_kind_is_taken),
+        cmocka_unit_test(without_memory_it_says_so),
         cmocka_unit_test(every_example_is_right_and_its_meaning_survives),
         cmocka_unit_test(the_reference_explains_every_key),
         cmocka_unit_test(every_mistake_is_found_where_it_is),

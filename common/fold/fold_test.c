@@ -72,6 +72,47 @@ static void sums_are_the_rounded_contributions_added_as_integers(void **state) {
     trib_fold_destroy(fold);
 }
 
+/* Other agents may cut their updates into blocks of another size. */
+static void each_value_has_the_scale_of_its_own_updates_block(void **state) {
+    (void)state;
+    enum { SMALL = 1000 };
+    static uint8_t storage[2 * SMALL + 64];
+    const uint16_t sizes[] = {16, 48, 512, 1024};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        uint32_t blocks = (SMALL + sizes[s] - 1u) / sizes[s];
+        trib_writer writer = trib_writer_of(storage, sizeof storage);
+        trib_write_u8(&writer, 1);
+        trib_write_u8(&writer, TRIB_CODEC_INT8);
+        trib_write_u16(&writer, sizes[s]);
+        trib_write_u32(&writer, SMALL);
+        trib_write_u32(&writer, 3);
+        for (uint32_t i = 0; i < blocks; i++) {
+            trib_write_f32(&writer, 1e-4f * (float)(i + 1));
+        }
+        for (uint32_t i = 0; i < SMALL; i++) {
+            trib_write_u8(&writer, (uint8_t)(i % 100));
+        }
+        trib_update_view view;
+        assert_true(trib_ok(trib_update_open(trib_written(&writer), &view)));
+        trib_fold_bounds bounds = with_grid(bounds_loose);
+        trib_fold *fold = NULL;
+        assert_true(trib_ok(trib_fold_create(&bounds, SMALL, &fold)));
+        bounds.clip_norm = 1e6f;
+        fold->bounds.clip_norm = bounds.clip_norm;
+        assert_true(trib_ok(trib_fold_add(fold, &view)));
+        for (uint32_t i = 0; i < SMALL; i++) {
+            double value = (double)(i % 100) * (double)(1e-4f * (float)(i / sizes[s] + 1));
+            assert_int_equal(trib_fold_sums(fold)[i],
+                             llrint(ldexp(3 * value, -fold->bounds.grid_exponent)));
+        }
+        trib_fold_subtract(fold, &view);
+        for (uint32_t i = 0; i < SMALL; i++) {
+            assert_int_equal(trib_fold_sums(fold)[i], 0);
+        }
+        trib_fold_destroy(fold);
+    }
+}
+
 static void order_and_partial_sums_do_not_show(void **state) {
     (void)state;
     trib_fold *forward = create(bounds_loose), *shuffled = create(bounds_loose),
@@ -187,6 +228,7 @@ static void a_round_takes_no_more_updates_than_announced(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_are_the_rounded_contributions_added_as_integers),
+        cmocka_unit_test(each_value_has_the_scale_of_its_own_updates_block),
         cmocka_unit_test(order_and_partial_sums_do_not_show),
         cmocka_unit_test(flushing_often_changes_nothing),
         cmocka_unit_test(a_refused_update_leaves_no_trace),

@@ -175,6 +175,9 @@ trib_status trib_model_read(const trib_crypto *crypto, trib_bytes file, trib_mod
     TRIB_TRY(need_metadata(tensors, "federation", &name));
     TRIB_TRY(need_metadata(tensors, "round", &round));
     trib_status status = trib_meaning_parse("model", trib_bytes_text(text), meaning);
+    if (status.code == TRIB_E_IO) {
+        return status; /* no memory: that says nothing about the file */
+    }
     if (!trib_ok(status)) {
         return TRIB_FAIL(TRIB_E_CORRUPT, "the model's meaning cannot be read: %s", trib_message());
     }

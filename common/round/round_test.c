@@ -143,6 +143,21 @@ static void verdicts_follow_from_round_gateway_and_weight(void **state) {
     assert_int_equal(trib_round_admit(&round, &good, &reason), TRIB_VERDICT_LATE);
 }
 
+static void who_was_counted_hears_so_after_the_close_and_in_later_rounds(void **state) {
+    (void)state;
+    trib_round round = open_round(9, 1);
+    const char *reason;
+    trib_candidate again = {
+        .round = round.plan.number, .base_matches = true, .weight = 100, .counted = true};
+    happen(&round, TRIB_EVENT_ACCEPTED, 7001);
+    happen(&round, TRIB_EVENT_TICK, 8000);
+    assert_int_equal(round.phase, TRIB_ROUND_CLOSED);
+    assert_int_equal(trib_round_admit(&round, &again, &reason), TRIB_VERDICT_DUPLICATE);
+    round = open_round(9, 1);
+    again.round--; /* counted in the round before */
+    assert_int_equal(trib_round_admit(&round, &again, &reason), TRIB_VERDICT_DUPLICATE);
+}
+
 static void selection_asks_for_the_fraction_and_some_more(void **state) {
     (void)state;
     trib_rounds_spec spec = {.fraction = 0.1, .over_selection = 1.5, .quorum = 3, .deadline_ms = 5};
@@ -172,6 +187,7 @@ int main(void) {
         cmocka_unit_test(a_round_takes_no_more_than_it_announced),
         cmocka_unit_test(a_restart_arms_the_deadline_anew),
         cmocka_unit_test(verdicts_follow_from_round_gateway_and_weight),
+        cmocka_unit_test(who_was_counted_hears_so_after_the_close_and_in_later_rounds),
         cmocka_unit_test(selection_asks_for_the_fraction_and_some_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

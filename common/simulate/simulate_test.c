@@ -11,6 +11,7 @@
 #include "common/simulate/dataset.h"
 #include "common/simulate/scoring.h"
 #include "common/simulate/simulate.h"
+#include "tests/support/memory.h"
 
 enum { CLIENTS = 6, EACH = 60 };
 
@@ -134,6 +135,27 @@ static void clients_learn_together_what_none_has_seen_whole(void **state) {
     assert_int_equal(alone, CLIENTS * EACH);
     assert_int_equal(pooled, result.pooled.right);
     trib_simulation_result_deinit(&result);
+    end(&blobs);
+}
+
+static void without_memory_it_says_so(void **state) {
+    (void)state;
+    blob_fixture blobs;
+    begin(&blobs);
+    trib_simulation setup = setup_of(&blobs);
+    setup.pooled = setup.local = true;
+    unsigned failures = 0;
+    blobs.federation->rounds.maximum = 1;
+    MEMORY_FAILS_EACH_TIME {
+        trib_simulation_result result = {.round_count = 0};
+        trib_status status = trib_simulate(&setup, &result);
+        assert_true(trib_ok(status) || status.code == TRIB_E_IO);
+        failures += !trib_ok(status);
+        if (trib_ok(status)) {
+            trib_simulation_result_deinit(&result);
+        }
+    }
+    assert_true(failures > 30);
     end(&blobs);
 }
 
@@ -461,6 +483,7 @@ static void rates_are_those_worked_out_by_hand(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_memory_it_says_so),
         cmocka_unit_test(clients_learn_together_what_none_has_seen_whole),
         cmocka_unit_test(the_same_seed_gives_the_same_bytes_and_another_others),
         cmocka_unit_test(clients_without_examples_take_no_part),

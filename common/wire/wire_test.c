@@ -57,6 +57,31 @@ static void a_message_cut_anywhere_never_reads_past_its_end(void **state) {
     assert_true(refused > writer.size / 2);
 }
 
+static void a_message_without_room_is_not_written_in_part(void **state) {
+    (void)state;
+    uint8_t data[40] = {1}, storage[200];
+    size_t size = 0;
+    trib_bytes in = trib_bytes_of(data, sizeof data), nothing = {NULL, 0};
+    trib_wire_Join join = trib_wire_Join_init_zero;
+    strcpy(join.gateway, "press-1");
+    trib_wire_put(&join.chain, &in);
+    assert_true(trib_ok(trib_wire_size(trib_wire_Join_fields, &join, &size)));
+    for (size_t room = 0; room <= size; room++) {
+        trib_writer writer = trib_writer_of(storage, room);
+        assert_int_equal(TRIB_WIRE_ENCODE(Join, &join, &writer).code,
+                         room < size ? TRIB_E_LIMIT : TRIB_OK);
+        assert_int_equal(writer.size, room < size ? 0 : size);
+    }
+    trib_writer full = {.data = storage, .capacity = sizeof storage, .overflow = true};
+    assert_int_equal(TRIB_WIRE_ENCODE(Join, &join, &full).code, TRIB_E_LIMIT);
+    trib_wire_put(&join.chain, &nothing); /* an empty view is a field that is not there */
+    size_t without = 0;
+    assert_true(trib_ok(trib_wire_size(trib_wire_Join_fields, &join, &without)));
+    assert_int_equal(without, size - sizeof data - 2);
+    memset(join.gateway, 'x', sizeof join.gateway); /* a text that does not end */
+    assert_int_equal(trib_wire_size(trib_wire_Join_fields, &join, &size).code, TRIB_E_ARGUMENT);
+}
+
 /* The body of Signed is its field 1. */
 static void a_view_of_another_wire_type_is_refused(void **state) {
     (void)state;
@@ -127,6 +152,11 @@ static void other_topics_are_refused(void **state) {
         "tributary/v1/a/all/object/00112233445566778899aabbccddeeff/",
         "tributary/v1/a/all/object/00112233445566778899aabbccddeeff/01",
         "tributary/v1/a/all/object/00112233445566778899AABBccddeeff/1",
+        "tributary/v1/a/all/object/0011223344556677889gaabbccddeeff/1",
+        "tributary/v1/a/all/object/00112233445566778899aabbccddeeff/1x",
+        "tributary/v1/a/all/object/00112233445566778899aabbccddeeff/1/",
+        "tributary/v1/a/b-",
+        "tributary/v1/a/alt/round",
         "tributary/v1/a/all/object/00112233445566778899aabbccddeef/12",
         "tributary/v1/a/all/object/00112233445566778899aabbccddeeff/1234567"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -139,6 +169,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_fields_go_in_as_views_and_come_out_as_views),
         cmocka_unit_test(a_message_cut_anywhere_never_reads_past_its_end),
+        cmocka_unit_test(a_message_without_room_is_not_written_in_part),
         cmocka_unit_test(a_view_of_another_wire_type_is_refused),
         cmocka_unit_test(noise_is_refused_or_decoded_but_never_harmful),
         cmocka_unit_test(topics_are_read_as_they_are_written),
