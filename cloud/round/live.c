@@ -274,14 +274,18 @@ void cloud_live_apply_release(cloud_live *live, const cloud_record_Release *reco
 
 trib_status cloud_live_restore_course(cloud_live *live, const trib_crypto *crypto,
                                       cloud_object_store *objects) {
-    if (!live->has_model) {
+    bool trains = live->round_open && !live->round.plan.statistics;
+    if (!live->has_model && !trains) {
         return TRIB_SUCCESS; /* as apply_federation left it: drawn from the seed */
     }
     size_t ceiling = trib_model_object_ceiling(live->federation);
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer model = {.ceiling = ceiling};
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer strategy = {.ceiling = ceiling};
     TRIB_TRY(objects->get(objects, &live->base, &model));
-    TRIB_TRY(objects->get(objects, &live->strategy, &strategy));
+    if (live->has_model) { /* else the close that made the base is lost: its strategy begins afresh
+                            */
+        TRIB_TRY(objects->get(objects, &live->strategy, &strategy));
+    }
     trib_course course;
     TRIB_TRY(trib_course_restore(&course, crypto, live->federation, trib_buffer_view(&model),
                                  trib_buffer_view(&strategy)));

@@ -395,6 +395,23 @@ static void the_course_comes_back_from_what_the_last_close_stored(void **state) 
     assert_int_equal(cloud_live_restore_course(other, crypto, store).code, TRIB_E_NOT_FOUND);
 }
 
+/* The record of the close that made it is damaged, and the view was no help. */
+static void an_open_rounds_base_is_the_model_also_when_the_close_before_is_lost(void **state) {
+    (void)state;
+    TRIB_SCOPED(drop_store) cloud_object_store *store = open_store();
+    TRIB_SCOPED(drop_live) cloud_live *live = live_of(document_plain);
+    TRIB_SCOPED(drop_live) cloud_live *back = live_of(document_plain);
+    live->course.model->parameters[3] = 0.125f;
+    live->course.model->round = 7;
+    close_with_model(live, store);
+    back->round_open = true;
+    back->base = live->base;
+    assert_true(trib_ok(cloud_live_restore_course(back, trib_crypto_host(), store)));
+    assert_int_equal(back->course.model->round, 7);
+    assert_memory_equal(back->course.model->parameters, live->course.model->parameters,
+                        FIXTURE_PARAMETERS * sizeof(float));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_federation_needs_a_name_that_topics_can_carry),
@@ -413,6 +430,9 @@ int main(void) {
         cmocka_unit_test(a_round_opens_with_what_its_record_says),
         cmocka_unit_test(an_opening_that_cannot_be_ours_is_refused),
         cmocka_unit_test(a_release_is_kept_with_its_number),
+        cmocka_unit_test_setup_teardown(
+            an_open_rounds_base_is_the_model_also_when_the_close_before_is_lost, fresh_folder,
+            drop_folder),
         cmocka_unit_test_setup_teardown(the_course_comes_back_from_what_the_last_close_stored,
                                         fresh_folder, drop_folder),
     };

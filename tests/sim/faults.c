@@ -95,6 +95,23 @@ static void rot(sim_actor *victim) {
     }
 }
 
+static void make_room(void *item) {
+    sim_actor *actor = item;
+    if (actor->disk != NULL) {
+        actor->full = false;
+        sim_faults_for_disk(actor->disk);
+    }
+}
+
+/* Something else on it takes all there is, for a while. */
+static void fill_disk(sim_actor *victim) {
+    if (!victim->full) {
+        victim->full = true;
+        sim_faults_for_disk(victim->disk);
+        sim_at(soon(SIM_FULL_DISK, 30), make_room, NULL, victim);
+    }
+}
+
 static void come_back(void *item) {
     sim_actor *actor = item;
     actor->offline = false;
@@ -186,7 +203,7 @@ static const fault_kind kinds[SIM_FAULTS] = {
     [SIM_WRITE_ERROR] = {"write error", 500, NULL},
     [SIM_READ_ERROR] = {"read error", 500, NULL},
     [SIM_BIT_ROT] = {"bit rot", 5000, rot},
-    [SIM_FULL_DISK] = {"full disk", 100000, NULL},
+    [SIM_FULL_DISK] = {"full disk", 10000, fill_disk},
     [SIM_SLOW_DISK] = {"slow disk", 2000, NULL},
     [SIM_SKEW] = {"clock skew", 200000, NULL},
     [SIM_JUMP_FORWARD] = {"clock jumps forward", 20000, jump_forward},
@@ -197,7 +214,7 @@ static const fault_kind kinds[SIM_FAULTS] = {
     [SIM_CRASH_IN_STEP] = {"crash within a step", 50000, crash_in_step},
     [SIM_CRASH_OF_SEVERAL] = {"crash of several", 5000, crash_several},
     [SIM_CRASH_RECOVERING] = {"crash while recovering", 200000, NULL},
-    [SIM_NO_MEMORY] = {"no memory", 50, NULL},
+    [SIM_NO_MEMORY] = {"no memory", 100, NULL},
     [SIM_STRAGGLER] = {"straggler", 50000, NULL},
     [SIM_DROP_OUT] = {"drop-out", 20000, drop_out},
     [SIM_LIE_SHAPE] = {"lie: shape", 500000, NULL},
@@ -290,13 +307,17 @@ void sim_faults_begin(void) {
 void sim_faults_for_disk(sim_disk *disk) {
     const uint32_t *rates = sim.rates;
     bool cuts = rates[SIM_LOST_WRITE] > 0;
-    bool whole = sim.healing;
+    bool whole = sim.healing, full = false;
+    for (uint32_t i = 0; i < sim.actor_count; i++) {
+        full = full || (sim.actors[i].disk == disk && sim.actors[i].full);
+    }
     sim_disk_set_rates(disk,
                        &(sim_disk_rates){.sync_failed = whole ? 0 : rates[SIM_SYNC_FAILED],
                                          .write_error = whole ? 0 : rates[SIM_WRITE_ERROR],
                                          .read_error = whole ? 0 : rates[SIM_READ_ERROR],
                                          .slow = whole ? 0 : rates[SIM_SLOW_DISK],
                                          .slow_ms = 2000,
+                                         .capacity = full && !whole ? sim_disk_bytes(disk) + 1 : 0,
                                          .kept = cuts ? MILLION - rates[SIM_LOST_WRITE] : MILLION,
                                          .torn = rates[SIM_TORN_WRITE],
                                          .in_order = rates[SIM_REORDERED_WRITE] == 0});
@@ -327,6 +348,7 @@ void sim_faults_collect(void) {
 
 void sim_faults_heal(void) {
     sim_trace("faults stop");
+    sim_faults_collect();
     sim.healing = true;
     for (uint32_t i = 0; i < sim.actor_count; i++) {
         sim_actor *actor = &sim.actors[i];

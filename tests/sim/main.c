@@ -164,7 +164,58 @@ static int run_swarm(uint64_t first, uint64_t count, unsigned jobs, bool shrink)
     return failure_count == 0 && all ? 0 : 1;
 }
 
-int main(int count, char **arguments) {
+typedef struct sim_command {
+    sim_options one;
+    uint64_t swarm, first;
+    unsigned jobs;
+    bool seeded, shrink, log;
+} sim_command;
+
+static bool take_option(sim_command *command, int option) {
+    switch (option) {
+    case OPTION_SEED:
+        command->one.seed = number_of(optarg);
+        command->seeded = true;
+        return true;
+    case OPTION_SWARM:
+        command->swarm = number_of(optarg);
+        return true;
+    case OPTION_FIRST:
+        command->first = number_of(optarg);
+        return true;
+    case OPTION_JOBS:
+        command->jobs = (unsigned)number_of(optarg);
+        return true;
+    case OPTION_WITHOUT:
+        command->one.without |= fault_bit(optarg);
+        return true;
+    case OPTION_GATEWAYS:
+        command->one.most_gateways = (uint32_t)number_of(optarg);
+        return true;
+    case OPTION_FAULTS:
+        command->one.most_faults = (uint32_t)number_of(optarg);
+        return true;
+    case OPTION_REAL:
+        command->one.real_keys = true;
+        return true;
+    case OPTION_QUIET:
+        command->one.trace = NULL;
+        return true;
+    case OPTION_LOG:
+        command->log = true;
+        return true;
+    case OPTION_NO_SHRINK:
+        command->shrink = false;
+        return true;
+    case 'h':
+        usage(stdout);
+        exit(0);
+    default:
+        return false;
+    }
+}
+
+static bool read_command(int count, char **arguments, sim_command *ret_command) {
     static const struct option options[] = {{"seed", required_argument, NULL, OPTION_SEED},
                                             {"swarm", required_argument, NULL, OPTION_SWARM},
                                             {"first", required_argument, NULL, OPTION_FIRST},
@@ -178,63 +229,29 @@ int main(int count, char **arguments) {
                                             {"no-shrink", no_argument, NULL, OPTION_NO_SHRINK},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    sim_options one = {.trace = stdout};
-    uint64_t swarm = 0, first = 1;
-    unsigned jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-    bool seeded = false, shrink = true, log = false;
     for (int option; (option = getopt_long(count, arguments, "h", options, NULL)) != -1;) {
-        switch (option) {
-        case OPTION_SEED:
-            one.seed = number_of(optarg);
-            seeded = true;
-            break;
-        case OPTION_SWARM:
-            swarm = number_of(optarg);
-            break;
-        case OPTION_FIRST:
-            first = number_of(optarg);
-            break;
-        case OPTION_JOBS:
-            jobs = (unsigned)number_of(optarg);
-            break;
-        case OPTION_WITHOUT:
-            one.without |= fault_bit(optarg);
-            break;
-        case OPTION_GATEWAYS:
-            one.most_gateways = (uint32_t)number_of(optarg);
-            break;
-        case OPTION_FAULTS:
-            one.most_faults = (uint32_t)number_of(optarg);
-            break;
-        case OPTION_REAL:
-            one.real_keys = true;
-            break;
-        case OPTION_QUIET:
-            one.trace = NULL;
-            break;
-        case OPTION_LOG:
-            log = true;
-            break;
-        case OPTION_NO_SHRINK:
-            shrink = false;
-            break;
-        case 'h':
-            usage(stdout);
-            return 0;
-        default:
-            usage(stderr);
-            return 2;
+        if (!take_option(ret_command, option)) {
+            return false;
         }
     }
-    if (seeded == (swarm > 0) || jobs == 0) {
+    return ret_command->seeded != (ret_command->swarm > 0) && ret_command->jobs > 0 &&
+           optind == count;
+}
+
+int main(int count, char **arguments) {
+    sim_command command = {.one = {.trace = stdout},
+                           .first = 1,
+                           .jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
+                           .shrink = true};
+    if (!read_command(count, arguments, &command)) {
         usage(stderr);
         return 2;
     }
-    trib_log_setup("sim", TRIB_LOG_TEXT, log ? TRIB_LOG_DEBUG : TRIB_LOG_ERROR + 1);
-    if (swarm > 0) {
-        return run_swarm(first, swarm, jobs, shrink);
+    trib_log_setup("sim", TRIB_LOG_TEXT, command.log ? TRIB_LOG_DEBUG : TRIB_LOG_ERROR + 1);
+    if (command.swarm > 0) {
+        return run_swarm(command.first, command.swarm, command.jobs, command.shrink);
     }
-    bool held = sim_run(&one);
-    (void)printf("seed %" PRIu64 ": %s\n", one.seed, held ? "all of it held" : sim.failure);
+    bool held = sim_run(&command.one);
+    (void)printf("seed %" PRIu64 ": %s\n", command.one.seed, held ? "all of it held" : sim.failure);
     return held ? 0 : 1;
 }

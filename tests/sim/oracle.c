@@ -101,6 +101,9 @@ void sim_oracle_made(const sim_actor *actor, uint64_t round, trib_bytes update) 
 void sim_oracle_told(const sim_actor *actor, trib_bytes receipt) {
     trib_wire_Receipt message = trib_wire_Receipt_init_zero;
     if (trib_ok(TRIB_WIRE_DECODE(Receipt, receipt, &message))) {
+        sim_trace("is told of round %llu.%u: verdict %d %s",
+                  (unsigned long long)(message.round >> 32), (unsigned)message.round,
+                  (int)message.verdict, message.reason);
         PUSH(told, (told_verdict){(uint32_t)(actor - sim.actors), message.round, message.verdict});
     }
 }
@@ -148,6 +151,7 @@ void sim_oracle_runs(sim_actor *actor, uint64_t release, const trib_model *model
     SIM_MUST(SIM_CHECK_ACTIVE, is_genuine(release, hash),
              "%s runs a model as release %llu that never was it", actor->place,
              (unsigned long long)release);
+    sim_trace("runs release %llu.%u", (unsigned long long)(release >> 32), (unsigned)release);
     actor->release = release;
 }
 
@@ -335,6 +339,9 @@ static void take_closed(record *from) {
     }
     from->round = message.round;
     from->gives_up = message.abandoned;
+    sim_trace("round %llu.%u %s: %u updates %s", (unsigned long long)(message.round >> 32),
+              (unsigned)message.round, message.abandoned ? "is given up" : "closes",
+              message.updates, message.reason);
     if (!message.abandoned) {
         closed++;
         check_model(&message);

@@ -50,6 +50,7 @@ typedef struct sim_actor {
     sim_lie lie;       /* what it lies about; 0: honest */
     bool revoked;
     uint64_t release; /* that its stream runs */
+    bool full;        /* its disk has no room for now */
     bool rotten;      /* a bit on its disk has turned over: its newest state may be lost */
     bool offline;     /* dropped out for now */
     uint64_t disk_faults[SIM_DISK_FAULTS]; /* counted so far */
