@@ -22,7 +22,7 @@ add_compile_options(
     -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wswitch-enum -Wimplicit-fallthrough
     -fno-common
     -ffp-contract=off # a fused multiply-add would change training bits between processors
-    "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=" "-ffile-prefix-map=${CMAKE_BINARY_DIR}/=build/")
+    "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=" "-ffile-prefix-map=${CMAKE_BINARY_DIR}=build")
 if(TRIB_WERROR)
     add_compile_options(-Werror)
 endif()

@@ -4,6 +4,7 @@
  * /v1/health needs "Authorization: Bearer TOKEN".
  *
  * limits   1 MiB of body, 64 connections, 10 s for a request
+ * errors   TRIB_E_IO naming address or token file
  * threads  start and stop from main; it has threads of its own
  */
 #ifndef CLOUD_API_SERVER_H

@@ -4,6 +4,7 @@
  *     signing.pem, signing.pub.pem (what gateways trust), agreement.pem, master.key (32 bytes, hex)
  *
  * errors   those of key_file.h
+ * threads  one
  */
 #ifndef CLOUD_APP_SECRETS_H
 #define CLOUD_APP_SECRETS_H

@@ -1,5 +1,8 @@
 /* Commands of `tributary` that need no cloud, and what they share. Those that ask a cloud stand in
  * commands.h. To add one: write its file, declare it, list it in main.c.
+ *
+ * errors   are said on standard error; statuses name file, line and key
+ * threads  one
  */
 #ifndef CLOUD_CTL_COMMAND_H
 #define CLOUD_CTL_COMMAND_H

@@ -1,5 +1,7 @@
 /* The commands of `tributary` that ask a running cloud, and `identity`. Each gets its own words,
  * its name first, and gives the process's exit status: 0 done, 1 failed, 2 used wrongly.
+ *
+ * threads  one
  */
 #ifndef CLOUD_CTL_COMMANDS_H
 #define CLOUD_CTL_COMMANDS_H

@@ -2,6 +2,7 @@
  *
  * The folder is read once; again only when a model means something else (another lineage).
  *
+ * errors   those of reading recordings and of trib_model_read
  * threads  one
  */
 #ifndef CLOUD_CTL_HELD_OUT_H

@@ -1,5 +1,7 @@
 /* Fields of JSON that somebody else wrote, read without trust: a wrong type and an empty
  * text read as the fallback.
+ *
+ * threads  pure
  */
 #ifndef CLOUD_CTL_JSON_VALUE_H
 #define CLOUD_CTL_JSON_VALUE_H

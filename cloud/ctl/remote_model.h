@@ -1,4 +1,8 @@
-/* Models of a running tributary-cloud. */
+/* Models of a running tributary-cloud.
+ *
+ * errors   those of client.h;  TRIB_E_CORRUPT for a file that is not its digest
+ * threads  one
+ */
 #ifndef CLOUD_CTL_REMOTE_MODEL_H
 #define CLOUD_CTL_REMOTE_MODEL_H
 

@@ -1,4 +1,6 @@
 /* What a simulation and a scoring say: metrics of a task, as text and as JSON.
+ *
+ * threads  one
  */
 #ifndef CLOUD_CTL_REPORT_H
 #define CLOUD_CTL_REPORT_H

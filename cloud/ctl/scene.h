@@ -1,6 +1,7 @@
 /* Inside `tributary simulate`: what was asked for, the recordings, and one run over them.
  *
  * owns     a scene owns what it has read
+ * errors   those of reading recordings and of simulating
  * threads  one
  */
 #ifndef CLOUD_CTL_SCENE_H

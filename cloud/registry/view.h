@@ -5,6 +5,7 @@
  * then, and the next refresh takes what it lacks from the ledger, which has everything.
  *
  * owns     what it keeps; neither the registry nor the ledger
+ * errors   those of the registry and the ledger; what was kept is kept
  * threads  one
  */
 #ifndef CLOUD_REGISTRY_VIEW_H

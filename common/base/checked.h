@@ -1,4 +1,9 @@
-/* Sizes that cannot wrap. `ret` is untouched when the result does not fit. */
+/* Sizes that cannot wrap: false, which is the only failure, and `ret` untouched when the result
+ * does not fit.
+ *
+ * errors   none but false
+ * threads  pure
+ */
 #ifndef TRIB_BASE_CHECKED_H
 #define TRIB_BASE_CHECKED_H
 

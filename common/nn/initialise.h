@@ -6,6 +6,7 @@
  * the order of the block, so a layer's weights do not depend on the layers before it.
  *
  * source   He, Zhang, Ren, Sun, "Delving deep into rectifiers", ICCV 2015, eq. 10
+ * threads  pure
  */
 #ifndef TRIB_NN_INITIALISE_H
 #define TRIB_NN_INITIALISE_H

@@ -2,6 +2,7 @@
  *
  *     "tributary/v1 session" 0x00 federation 0x00 gateway 0x00 u64 generation
  *
+ * errors   those of the hash
  * threads  pure
  */
 #ifndef TRIB_SEAL_SESSION_INFO_H

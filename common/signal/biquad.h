@@ -6,6 +6,7 @@
  *
  * source   R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients"
  * owns     nothing: its storage comes from the arena
+ * errors   TRIB_E_LIMIT if the arena is too small
  * threads  one
  */
 #ifndef TRIB_SIGNAL_BIQUAD_H

@@ -5,6 +5,7 @@
  * reference at the same rate share one g.
  *
  * owns     nothing: its storage comes from the arena; keeps a view of the spec's derives
+ * errors   TRIB_E_LIMIT if the arena is too small
  * threads  one
  */
 #ifndef TRIB_SIGNAL_DERIVE_H

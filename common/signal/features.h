@@ -6,6 +6,7 @@
  * frame of one row.
  *
  * owns     nothing: its storage comes from the arena
+ * errors   TRIB_E_LIMIT if the arena is too small
  * threads  one
  */
 #ifndef TRIB_SIGNAL_FEATURES_H

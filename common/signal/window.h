@@ -5,6 +5,7 @@
  * after hop_rows each. `tags` and `valid` cover the window's own rows, without context.
  *
  * owns     nothing: its storage comes from the arena
+ * errors   TRIB_E_LIMIT if the arena is too small
  * threads  one
  */
 #ifndef TRIB_SIGNAL_WINDOW_H

@@ -1,6 +1,7 @@
 /* A folder of recordings as clients with examples, ready to be federated.
  *
  * owns     its clients
+ * errors   those of reading recordings, naming file and line; TRIB_E_IO for memory
  * threads  one while it loads; read-only afterwards
  */
 #ifndef TRIB_SIMULATE_DATASET_H

@@ -3,6 +3,8 @@
  * OpenBLAS picks its kernels by a list of processor models; on a processor newer than the library
  * it falls back to SSE3 and runs eight times slower than it can. It reads OPENBLAS_CORETYPE when
  * it is loaded, so a program can only set it and start itself anew, before anything else.
+ *
+ * threads  from main, before there are others
  */
 #ifndef TRIB_TENSOR_BLAS_CORE_H
 #define TRIB_TENSOR_BLAS_CORE_H

@@ -4,6 +4,7 @@
  * only push into the queue. Session actions are carried out in their order: what must be stored is
  * stored before what depends on it is sent.
  *
+ * errors   creating: what is wrong with config, keys or state, named; nothing is started then
  * threads  one, but for the events
  */
 #ifndef EDGE_APP_AGENT_H

@@ -8,6 +8,7 @@
  *     predictions                      EDGE_INBOX_PREDICTIONS of it; alarms EDGE_INBOX_ALARMS
  *
  * owns     events; pushing gives them away, popping hands them over
+ * errors   creating: TRIB_E_IO for memory
  * threads  any number push; one pops
  */
 #ifndef EDGE_APP_INBOX_H

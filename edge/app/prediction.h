@@ -1,5 +1,6 @@
 /* Which predictions leave the gateway, and as what.
  *
+ * errors   TRIB_E_LIMIT if it does not fit
  * threads  pure
  */
 #ifndef EDGE_APP_PREDICTION_H

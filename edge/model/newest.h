@@ -2,6 +2,7 @@
  * round's base and the release of the round before are usually one file, and then one model.
  *
  * owns     a share of that model, until it is forgotten
+ * errors   those of trib_model_read
  * threads  one; what it hands out may go to others
  */
 #ifndef EDGE_MODEL_NEWEST_H

@@ -1,19 +1,23 @@
 #!/usr/bin/python3
 """Checks of the source that a compiler does not make. Prints each breach; exit status 1 if any.
 
-    source.py SOURCE [arrows|lengths|calls]...      all, if none is named
+    source.py SOURCE [arrows|lengths|calls|headers|limits]...      all, if none is named
 
 arrows   includes run from the root; a room uses only rooms above it in its CMakeLists.txt; edge and
          cloud never meet; each foreign library has one room
 lengths  files over 800 lines, functions over 70: none beyond tests/tidy/long.txt, which only shrinks
 calls    functions that cannot be used safely, and goto
+headers  each public header says first what it is for, and of what it declares: who may call it from
+         which threads, what fails, who owns what is handed over
+limits   every ceiling in the code (an enumerator or define that says so in its name) stands in
+         docs/limits.md, by its name or by its file's
 """
 import pathlib
 import re
 import subprocess
 import sys
 
-FILE_LINES, FUNCTION_LINES = 800, 70
+FILE_LINES, FUNCTION_LINES, FUNCTION_P95 = 800, 70, 50
 
 # What a header of a room above may be used for although its room stands below, and why.
 EXCEPTIONS = {
@@ -144,12 +148,21 @@ def lengths(root):
 
 
 def check_lengths(root):
-    allowed, needed = allowed_lengths(root), set()
+    allowed, needed, functions = allowed_lengths(root), set(), []
     for what, lines, limit in lengths(root):
+        if limit == FUNCTION_LINES:
+            functions.append(lines)
         if lines > limit:
             needed.add(what)
             if lines > allowed.get(what, limit):
                 yield f"{what}: {lines} lines, {allowed.get(what, limit)} are allowed"
+    functions.sort()
+    if functions:
+        longish = functions[len(functions) * 95 // 100]
+        print(f"{len(functions)} functions, half within {functions[len(functions) // 2]} lines, "
+              f"95 % within {longish}")
+        if longish > FUNCTION_P95 and len(functions) >= 100:
+            yield f"95 % of functions within {longish} lines: at most {FUNCTION_P95}"
     for what in sorted(set(allowed) - needed):
         yield f"tests/tidy/long.txt: {what} is short enough now: take it off the list"
 
@@ -164,7 +177,49 @@ def check_calls(root):
                 yield f"{name}:{number}: {found.group(1) or found.group(2)}"
 
 
-CHECKS = {"arrows": check_arrows, "lengths": check_lengths, "calls": check_calls}
+def is_public(name):
+    return name.endswith(".h") and not is_test(name) and not name.endswith(("_fixture.h", "inside.h"))
+
+
+def check_headers(root):
+    for path, name in sources(root):
+        text = path.read_text()
+        if not is_public(name) or re.search(r"[Pp]rivate to the room|[Ii]nside this room", text[:900]):
+            continue
+        opening = re.match(r"/\*.*?\*/", text, re.S)
+        if not opening:
+            yield f"{name}: no opening comment that says what it is for"
+            continue
+        declares = re.search(r"^[a-z_ ]+\**[a-z_0-9]+\([^)]*\)", without_comments(text), re.M)
+        if declares and not re.search(r"\bthreads?\b", opening.group()):
+            yield f"{name}: not a word on threads"
+        if "TRIB_MUST_CHECK" in text and not re.search(r"TRIB_E_|\berrors?\b|TRIB_OK", text):
+            yield f"{name}: not a word on what fails"
+        if re.search(r"_create\(", without_comments(text)) and \
+                not re.search(r"_destroy|_close|_deinit|owns|owned|[Tt]akes|Free|appended", text):
+            yield f"{name}: not a word on who owns what"
+
+
+LIMIT = re.compile(r"\b([A-Z][A-Z0-9_]*)\s*=|^#define\s+([A-Z][A-Z0-9_]*)\s", re.M)
+# How far an algorithm goes on by itself: nobody meets them.
+INNER = {"MOST_TERMS", "MOST_ROWS", "MOST_COLUMNS"}
+SAYS_LIMIT = re.compile(r"(^|_)(MAX|MOST|CEILING|LIMIT|LONGEST|CAPACITY)(_|$)")
+
+
+def check_limits(root):
+    told = (root / "docs/limits.md").read_text()
+    for path, name in sources(root):
+        if is_test(name) or "_fixture." in name or name.split("/")[0] not in ("common", "edge", "cloud"):
+            continue
+        file = pathlib.PurePosixPath(name)
+        for found in LIMIT.finditer(without_comments(path.read_text())):
+            limit = found.group(1) or found.group(2)
+            if SAYS_LIMIT.search(limit) and limit not in INNER and limit not in told and file.name not in told:
+                yield f"{name}: {limit} does not stand in docs/limits.md"
+
+
+CHECKS = {"arrows": check_arrows, "lengths": check_lengths, "calls": check_calls,
+          "headers": check_headers, "limits": check_limits}
 
 
 def main():

@@ -1,5 +1,6 @@
 /* The one place where threads meet: a bounded queue of pointers, pushing gives ownership away.
  *
+ * errors   creating: TRIB_E_IO for memory
  * threads  any number push; one pops
  */
 #ifndef TRIB_PORT_POSIX_QUEUE_H

@@ -1,4 +1,7 @@
-/* The ports as POSIX gives them. */
+/* The ports as POSIX gives them.
+ *
+ * threads  safe from any thread
+ */
 #ifndef TRIB_PORT_POSIX_SYSTEM_H
 #define TRIB_PORT_POSIX_SYSTEM_H
 
