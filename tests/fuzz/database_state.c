@@ -67,7 +67,8 @@ static void put_and_delete(edge_outbox *outbox) {
         trib_ok(edge_outbox_newest(outbox, &now))) {
         FUZZ_MUST(now == newest + 1);
     }
-    trib_ignore(edge_outbox_delete(outbox, newest));
+    uint32_t taken_back = 0;
+    trib_ignore(edge_outbox_delete(outbox, newest, 3, &taken_back));
 }
 
 static void read_all(void) {
