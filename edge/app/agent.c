@@ -155,8 +155,17 @@ static trib_status start_stored(edge_agent *agent) {
     if (agent->federation == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a federation");
     }
-    TRIB_TRY(
-        trib_federation_parse("stored federation", trib_buffer_view(&document), agent->federation));
+    status =
+        trib_federation_parse("stored federation", trib_buffer_view(&document), agent->federation);
+    if (!trib_ok(status) && status.code != TRIB_E_IO) { /* damaged: the cloud still has it */
+        trib_log(TRIB_LOG_WARN, "stored federation document not readable; asking for it", "why=%s",
+                 trib_message());
+        trib_free(agent->federation);
+        agent->federation = NULL;
+        edge_session_document_lost(agent->session);
+        return TRIB_SUCCESS;
+    }
+    TRIB_TRY(status);
     return edge_samples_start(agent);
 }
 

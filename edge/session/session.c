@@ -187,6 +187,10 @@ void edge_session_heard(edge_session *session) {
     session->ask_due_ms = session->now_ms + session->ask_delay_ms;
 }
 
+void edge_session_document_lost(edge_session *session) {
+    session->state.revision = 0;
+}
+
 void edge_session_connected(edge_session *session, uint64_t now_ms, edge_actions *ret_actions) {
     session->connected = true;
     session->now_ms = now_ms;

@@ -116,6 +116,9 @@ edge_session_counts edge_session_counted(const edge_session *session);
 /* Joined, and welcomed by the cloud that is there now. */
 bool edge_session_ready(const edge_session *session);
 
+/* The owner's copy of the document cannot be read: the next notice brings it again. */
+void edge_session_document_lost(edge_session *session);
+
 /* While held, it does not join: a gateway that still reads its recording has nothing to train on
  * yet. */
 void edge_session_hold(edge_session *session, bool held);

@@ -44,6 +44,16 @@ static void it_joins_once_a_notice_of_this_connection_is_verified_and_not_before
     assert_false(edge_session_ready(f->session));
 }
 
+static void a_document_that_was_lost_comes_with_the_next_notice(void **state) {
+    fixture *f = *state;
+    gateway_is_ready(f);
+    cloud_tells_federation(f);
+    assert_int_equal(actions_of(f, EDGE_ACTION_DOCUMENT), 0);
+    edge_session_document_lost(f->session);
+    cloud_tells_federation(f);
+    assert_int_equal(actions_of(f, EDGE_ACTION_DOCUMENT), 1);
+}
+
 /* Each time after twice as long, and from the start once something has come. */
 static void notices_that_do_not_come_are_asked_for_again_and_again(void **state) {
     fixture *f = *state;
@@ -338,6 +348,7 @@ static void a_welcome_before_any_join_is_ignored(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(connecting_subscribes_to_its_own_topics_and_says_online),
+        CASE(a_document_that_was_lost_comes_with_the_next_notice),
         CASE(notices_that_do_not_come_are_asked_for_again_and_again),
         CASE(it_joins_once_a_notice_of_this_connection_is_verified_and_not_before),
         CASE(a_generation_is_stored_before_it_is_published_however_it_dies),

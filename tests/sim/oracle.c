@@ -9,6 +9,8 @@
 #include "tests/sim/sums.h"
 #include "tests/sim/table.h"
 
+enum { GRACE_S = 50 };
+
 /* What a gateway has put into its outbox. */
 typedef struct made_update {
     char gateway[64];
@@ -30,7 +32,8 @@ typedef struct record {
     char gateway[64];  /* of an update, a revocation */
     uint64_t round;    /* of an opening, an update, a closing */
     trib_bytes update; /* of an update: in the payload */
-    bool gives_up;     /* a revocation that discards, a closing that abandons */
+    uint64_t at_us;
+    bool gives_up; /* a revocation that discards, a closing that abandons */
 } record;
 
 typedef struct genuine_release {
@@ -394,7 +397,7 @@ void sim_oracle_appended(uint64_t position, uint32_t type, const trib_bytes *par
     if (sim_actor_dead(sim.current)) {
         return;
     }
-    record next = {.type = type};
+    record next = {.type = type, .at_us = sim.now_us};
     for (size_t i = 0; i < count; i++) {
         next.size += parts[i].size;
     }
@@ -415,6 +418,7 @@ void sim_oracle_appended(uint64_t position, uint32_t type, const trib_bytes *par
 
 typedef enum fate { FATE_NONE, FATE_COUNTED, FATE_DISCARDED, FATE_ABANDONED } fate;
 
+/* Of what has only just been given up, word may still be on its way. */
 static fate fate_of(const char *gateway, uint64_t round) {
     fate now = FATE_NONE;
     for (size_t i = 0; i < records.count; i++) {
@@ -428,7 +432,8 @@ static fate fate_of(const char *gateway, uint64_t round) {
             now = FATE_DISCARDED;
         } else if (at->type == (uint32_t)cloud_record_Type_TYPE_ROUND_CLOSED &&
                    at->round == round) {
-            return at->gives_up && now == FATE_COUNTED ? FATE_ABANDONED : now;
+            bool long_ago = at->at_us + GRACE_S * 1000000ull < sim.now_us;
+            return at->gives_up && now == FATE_COUNTED && long_ago ? FATE_ABANDONED : now;
         }
     }
     return now;
