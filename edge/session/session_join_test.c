@@ -50,6 +50,7 @@ static void a_document_that_was_lost_comes_with_the_next_notice(void **state) {
     cloud_tells_federation(f);
     assert_int_equal(actions_of(f, EDGE_ACTION_DOCUMENT), 0);
     edge_session_document_lost(f->session);
+    f->stored.is.revision = 0; /* what is stored of it is nothing */
     cloud_tells_federation(f);
     assert_int_equal(actions_of(f, EDGE_ACTION_DOCUMENT), 1);
 }
