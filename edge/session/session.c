@@ -181,10 +181,13 @@ static void ask_for_notices(edge_session *session, edge_actions *actions) {
                                 : EDGE_ASK_LONGEST_MS;
 }
 
-/* Something of the cloud's has come, and was its own. */
+/* Something of the cloud's has come, and was its own. Without the federation's notice, all else is
+ * no reason not to ask. */
 void edge_session_heard(edge_session *session) {
-    session->ask_delay_ms = session->federation_known ? 6 * EDGE_ASK_FIRST_MS : EDGE_ASK_FIRST_MS;
-    session->ask_due_ms = session->now_ms + session->ask_delay_ms;
+    if (session->federation_known) {
+        session->ask_delay_ms = EDGE_ASK_LATER_MS;
+        session->ask_due_ms = session->now_ms + session->ask_delay_ms;
+    }
 }
 
 void edge_session_document_lost(edge_session *session) {

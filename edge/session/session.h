@@ -31,8 +31,9 @@ enum {
     EDGE_ANSWER_MS = 300000,   /* chunks that the broker does not answer hold up the next */
     EDGE_JOIN_FIRST_MS = 3000, /* a join without a welcome; doubles up to */
     EDGE_JOIN_LONGEST_MS = 60000,
-    EDGE_ASK_FIRST_MS =
-        10000, /* connected, and nothing heard: notices are asked for; doubles up to */
+    /* Connected, and nothing heard: notices are asked for. Doubles up to the longest. */
+    EDGE_ASK_FIRST_MS = 10000,
+    EDGE_ASK_LATER_MS = 60000, /* once something was heard */
     EDGE_ASK_LONGEST_MS = 3600000
 };
 

@@ -66,9 +66,16 @@ static void notices_that_do_not_come_are_asked_for_again_and_again(void **state)
         gateway_waits(f, 1);
         assert_int_equal(actions_of(f, EDGE_ACTION_SUBSCRIBE), 3);
     }
+    const trib_wire_Round round = round_notice(f, 6, NULL);
+    gateway_waits(f, 40 * EDGE_ASK_FIRST_MS);
+    cloud_tells_round(f, &round); /* it says nothing of the federation */
+    gateway_waits(f, 80 * EDGE_ASK_FIRST_MS);
+    assert_int_equal(actions_of(f, EDGE_ACTION_SUBSCRIBE), 3);
     cloud_tells_federation(f);
     cloud_hears_join(f);
-    gateway_waits(f, EDGE_ASK_FIRST_MS);
+    gateway_waits(f, EDGE_ASK_LATER_MS - 1);
+    assert_int_equal(actions_of(f, EDGE_ACTION_SUBSCRIBE), 0);
+    gateway_waits(f, 1);
     assert_int_equal(actions_of(f, EDGE_ACTION_SUBSCRIBE), 3);
     edge_session_disconnected(f->session);
     gateway_waits(f, 100 * EDGE_ASK_FIRST_MS);

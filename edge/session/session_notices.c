@@ -63,7 +63,6 @@ static bool take_federation(edge_session *session, trib_bytes payload, edge_acti
         (same_incarnation && (notice.boot < state->boot || notice.revision < state->revision))) {
         return stale(session, "federation", actions);
     }
-    edge_session_heard(session);
     check_session(session, &notice);
     if (!same_incarnation || notice.boot != state->boot) {
         edge_pending_anew(session); /* whatever was sent before, the cloud now cannot open */
@@ -74,6 +73,7 @@ static bool take_federation(edge_session *session, trib_bytes payload, edge_acti
     state->revision = notice.revision;
     memcpy(session->agreement_key, notice.agreement_key.bytes, TRIB_PUBLIC_KEY_BYTES);
     session->federation_known = true;
+    edge_session_heard(session);
     if (fresh) { /* before the revision is: a crash in between stores the document again */
         (void)edge_add_bytes(actions, EDGE_ACTION_DOCUMENT, notice.revision, document);
     }
