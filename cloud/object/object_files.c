@@ -3,13 +3,15 @@
 
 #include "cloud/object/object_store.h"
 
-enum { NAME_SIZE = 2 * TRIB_HASH_BYTES + 1, PATH_SIZE = 4096 };
+enum { NAME_SIZE = 2 * TRIB_HASH_BYTES + 1, PATH_SIZE = 4096, REMEMBERED = 4 };
 
 typedef struct file_store {
     cloud_object_store interface; /* first, so that a pointer to it is a pointer to the whole */
     trib_disk *disk;
     const trib_crypto *crypto;
     char *folder;
+    cloud_digest durable[REMEMBERED]; /* that this store has made so, the newest over the oldest */
+    size_t durable_count;
 } file_store;
 
 static trib_status path_of(const file_store *store, const cloud_digest *digest,
@@ -38,7 +40,17 @@ static trib_status get(cloud_object_store *interface, const cloud_digest *digest
     return TRIB_SUCCESS;
 }
 
-/* What is there already is read before it is believed: a damaged file is put anew. */
+static bool is_durable(const file_store *store, const cloud_digest *digest) {
+    for (size_t i = 0; i < REMEMBERED && i < store->durable_count; i++) {
+        if (memcmp(store->durable[i].bytes, digest->bytes, sizeof digest->bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is there already is read before it is believed: a damaged file is put anew. Its name may be
+ * there since a start before that did not come to sync it. */
 static trib_status put(cloud_object_store *interface, trib_bytes content,
                        cloud_digest *ret_digest) {
     file_store *store = (file_store *)interface;
@@ -49,7 +61,10 @@ static trib_status put(cloud_object_store *interface, trib_bytes content,
     TRIB_TRY(path_of(store, &digest, name, path));
     if (!trib_ok(get(interface, &digest, &there))) {
         TRIB_TRY(trib_disk_replace(store->disk, store->folder, name, content));
+    } else if (!is_durable(store, &digest)) {
+        TRIB_TRY(store->disk->sync_folder(store->disk, store->folder));
     }
+    store->durable[store->durable_count++ % REMEMBERED] = digest;
     *ret_digest = digest;
     return TRIB_SUCCESS;
 }
@@ -79,7 +94,10 @@ trib_status cloud_object_files(trib_disk *disk, const trib_crypto *crypto, const
         trib_free(copy);
         return TRIB_FAIL(TRIB_E_IO, "no memory for an object store");
     }
-    *store = (file_store){{put, get, take_away, destroy}, disk, crypto, copy};
+    *store = (file_store){.interface = {put, get, take_away, destroy},
+                          .disk = disk,
+                          .crypto = crypto,
+                          .folder = copy};
     *ret_store = &store->interface;
     return TRIB_SUCCESS;
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "cloud/object/object_store.h"
+#include "tests/sim/disk/disk.h"
 #include "common/port/posix/system.h"
 
 static char folder[64], objects[96];
@@ -186,10 +187,37 @@ static void an_object_past_the_readers_ceiling_is_refused(void **state) {
     assert_int_equal(content.size, 0);
 }
 
+/* Killed at any operation of a put: the name may be there, and not yet be durable. */
+static void what_a_killed_put_has_left_is_durable_once_it_is_put_again(void **state) {
+    (void)state;
+    const trib_bytes content = trib_bytes_text("a model");
+    for (uint64_t operations = 0; operations < 8; operations++) {
+        cloud_object_store *store = NULL;
+        cloud_digest digest;
+        TRIB_SCOPED(trib_buffer_deinit) trib_buffer found = {.ceiling = 100};
+        sim_disk *lying = sim_disk_create("cloud", operations);
+        trib_disk *port = sim_disk_port(lying);
+        assert_true(trib_ok(cloud_object_files(port, trib_crypto_host(), "/cloud/o", &store)));
+        assert_true(trib_ok(port->sync_folder(port, "/cloud")));
+        sim_disk_die_after(lying, operations);
+        trib_ignore(store->put(store, content, &digest));
+        store->destroy(store);
+        sim_disk_process_killed(lying);
+        assert_true(trib_ok(cloud_object_files(port, trib_crypto_host(), "/cloud/o", &store)));
+        assert_true(trib_ok(store->put(store, content, &digest)));
+        assert_true(trib_ok(store->put(store, content, &digest)));
+        sim_disk_power_cycle(lying); /* rates: nothing is kept that was not synced */
+        assert_true(trib_ok(store->get(store, &digest, &found)));
+        store->destroy(store);
+        sim_disk_destroy(lying);
+    }
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_killed_put_has_left_is_durable_once_it_is_put_again),
         CASE(what_was_put_comes_back_by_its_digest),
         CASE(putting_the_same_again_writes_nothing),
         CASE(what_is_not_there_is_not_found),
