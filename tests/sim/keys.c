@@ -20,9 +20,8 @@ static bool cloud_known;
 static void hash_of(const char *what, const void *first, size_t first_size, const void *second,
                     size_t second_size, uint8_t ret_hash[TRIB_HASH_BYTES]) {
     uint8_t text[16 + 2 * TRIB_PUBLIC_KEY_BYTES + TRIB_HASH_BYTES] = {0};
-    size_t at = strlen(what);
-    TRIB_ASSERT(at < 16 && first_size + second_size + 16 <= sizeof text);
-    memcpy(text, what, at);
+    TRIB_ASSERT(strlen(what) < 16 && first_size + second_size + 16 <= sizeof text);
+    (void)snprintf((char *)text, 16, "%s", what);
     memcpy(text + 16, first, first_size);
     memcpy(text + 16 + first_size, second, second_size);
     trib_ignore(trib_crypto_openssl()->hmac(trib_bytes_of(world_secret.bytes, 32),

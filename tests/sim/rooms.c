@@ -251,6 +251,7 @@ static void unlink_training(training *gone) {
 
 static void hand_over(training *at, trib_status status) {
     edge_train *train = at->train;
+    TRIB_ASSERT(train != NULL);
     edge_train_result *result = at->result;
     at->result = NULL;
     result->kind = at->job.kind;

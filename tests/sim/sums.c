@@ -147,6 +147,12 @@ static uint32_t add_update(trib_bytes update, size_t count, int grid, int64_t *s
     return weight;
 }
 
+static uint32_t bits_of(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 bool sim_sum_gives(const sim_sum *sum, const cloud_record_RoundOpened *opened, trib_bytes base,
                    trib_bytes model) {
     float *before = malloc(2 * MOST_PARAMETERS * sizeof *before), *after = before + MOST_PARAMETERS;
@@ -165,7 +171,7 @@ bool sim_sum_gives(const sim_sum *sum, const cloud_record_RoundOpened *opened, t
     for (size_t i = 0; i < count && same; i++) {
         double mean = ldexp((double)sums[i] / (double)total, grid);
         float value = (float)((double)before[i] + mean);
-        same = memcmp(&value, &after[i], sizeof value) == 0;
+        same = bits_of(value) == bits_of(after[i]);
     }
     free(sums);
     free(before);

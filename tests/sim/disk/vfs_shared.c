@@ -35,11 +35,13 @@ int sim_vfs_shared_map(sqlite3_file *base, int region, int size, int extend,
         if (extend == 0) {
             return SQLITE_OK;
         }
-        shared->regions =
-            sim_grown(shared->regions, shared->count, &shared->capacity, sizeof *shared->regions);
-        void *fresh = sim_take(1, (size_t)size);
-        shared->regions[shared->count++] = fresh;
+        void **regions =
+            sim_grown(shared->regions, shared->count, &shared->capacity, sizeof *regions);
+        TRIB_ASSERT(regions != NULL);
+        regions[shared->count++] = sim_take(1, (size_t)size);
+        shared->regions = regions;
     }
+    TRIB_ASSERT(shared->regions != NULL);
     *ret_region = shared->regions[region];
     return SQLITE_OK;
 }
