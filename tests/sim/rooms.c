@@ -14,7 +14,7 @@
 #include "edge/train/train.h"
 #include "tests/sim/oracle.h"
 
-enum { ROWS_A_SECOND = 10, TRAIN_FIRST_MS = 50, TRAIN_SPREAD_MS = 500 };
+enum { ROWS_A_SECOND = 10, TRAIN_FIRST_MS = 200, TRAIN_SPREAD_MS = 2500 };
 
 /* ---- source: a stream that never ends ------------------------------------------------------ */
 
