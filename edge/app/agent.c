@@ -416,6 +416,21 @@ static bool clock_is_plausible(edge_agent *agent) {
     return plausible;
 }
 
+/* Said once: no new connection will be taken with it, if it is this clock that is right. It is
+ * tried all the same, since the broker's clock decides; a connection that stands goes on. */
+static void say_expired(edge_agent *agent) {
+    int64_t now_s = (int64_t)(trib_wall_ms(agent->clock) / 1000);
+    bool expired = agent->certificate.not_after_s <= now_s;
+    if (expired && !agent->expiry_said) {
+        trib_log(TRIB_LOG_WARN,
+                 "certificate expired: renew it and restart the agent, the broker refuses it",
+                 "certificate=%s now_s=%lld certificate_until_s=%lld",
+                 agent->config.broker.certificate, (long long)now_s,
+                 (long long)agent->certificate.not_after_s);
+    }
+    agent->expiry_said = expired;
+}
+
 uint64_t edge_agent_wait_ms(const edge_agent *agent) {
     uint64_t least = 500;
     uint64_t link = trib_mqtt_wait_ms(agent->mqtt);
@@ -425,6 +440,7 @@ uint64_t edge_agent_wait_ms(const edge_agent *agent) {
 }
 
 void edge_agent_step(edge_agent *agent, uint64_t most_ms) {
+    say_expired(agent);
     if (clock_is_plausible(agent)) {
         trib_mqtt_run(agent->mqtt);
     }

@@ -77,6 +77,7 @@ typedef struct edge_agent {
     edge_report reported;
     uint64_t reported_ms;
     bool clock_said;
+    bool expiry_said;
     bool unpersisted; /* the session's state could not be stored: try again before sending */
     volatile bool stop;
 } edge_agent;

@@ -177,6 +177,34 @@ static void a_key_that_is_not_the_certificates_is_refused(void **state) {
     assert_int_equal(edge_agent_create(&config, &kernels, &agent).code, TRIB_E_DENIED);
 }
 
+static uint64_t wall_now(void *context) {
+    return *(const uint64_t *)context;
+}
+
+static uint64_t monotonic_now(void *context) {
+    (void)context;
+    return trib_monotonic_ms(trib_posix_clock());
+}
+
+/* The last second before it ends, its end, and a clock that is put right. */
+static void a_certificate_that_expires_while_the_agent_runs_is_said(void **state) {
+    (void)state;
+    edge_agent *agent = start();
+    uint64_t now_ms = 0;
+    const trib_clock clock = {wall_now, monotonic_now, &now_ms};
+    agent->clock = &clock;
+    const uint64_t end_ms = (uint64_t)agent->certificate.not_after_s * 1000;
+    const uint64_t at_ms[] = {end_ms - 1, end_ms, end_ms + 1000, end_ms - 1};
+    const bool said[] = {false, true, true, false};
+    for (size_t i = 0; i < sizeof said; i++) {
+        now_ms = at_ms[i];
+        edge_agent_step(agent, 0);
+        assert_int_equal(agent->expiry_said, said[i]);
+        assert_false(agent->clock_said);
+    }
+    edge_agent_destroy(agent);
+}
+
 static void a_damaged_state_stops_the_agent_with_advice(void **state) {
     (void)state;
     char path[EDGE_PATH_SIZE + 64];
@@ -199,6 +227,7 @@ int main(void) {
         CASE(each_start_has_a_higher_number_and_the_same_keys),
         CASE(what_is_published_waits_for_the_state_that_it_tells_of),
         CASE(a_key_that_is_not_the_certificates_is_refused),
+        CASE(a_certificate_that_expires_while_the_agent_runs_is_said),
         CASE(a_damaged_state_stops_the_agent_with_advice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 """Real processes for end-to-end tests: a broker, a cloud, agents, each in a fresh folder.
 
-Everything listens on free loopback ports; what is started here is stopped by process id, and nothing
-else is touched.
+Everything listens on free loopback ports, unless a test says where else; what is started here is stopped
+by process id, and nothing else is touched.
 """
 import http.client
 import json
@@ -42,6 +42,9 @@ def wait_for(what, condition, seconds=60.0, pause=0.05):
 
 
 class Fleet:
+    address = "127.0.0.1"  # where the broker is
+    server_names = ("--dns", "localhost", "--ip", "127.0.0.1")
+
     def __init__(self, name, keep=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"tributary-{name}-"))
         self.keep = keep
@@ -49,10 +52,9 @@ class Fleet:
         self.keys = self.folder / "keys"
         self.broker_port = free_port()
         self.api_port = free_port()
-        self.run(TRIBUTARY, "identity", "init", self.keys)
-        self.run(TRIBUTARY, "identity", "server", self.keys, "--name", "broker", "--dns", "localhost",
-                 "--ip", "127.0.0.1")
-        self.run(TRIBUTARY, "identity", "gateway", self.keys, "cloud")
+        self.identity("init", self.keys)
+        self.identity("server", self.keys, "--name", "broker", *self.server_names)
+        self.identity("gateway", self.keys, "cloud")
 
     def __enter__(self):
         return self
@@ -78,14 +80,21 @@ class Fleet:
         assert done.returncode == 0, f"{command}: {done.returncode}: {done.stderr}"
         return done.stdout
 
+    def identity(self, *words):
+        return self.run(TRIBUTARY, "identity", *words)
+
     # ---- processes ----
+
+    def inside(self, name):
+        """What stands before a program's command, so that it runs where it belongs."""
+        return ()
 
     def start(self, name, *command, environment=None, stdin=subprocess.DEVNULL):
         log = open(self.folder / f"{name}.log", "ab")
         environment = dict(os.environ if environment is None else environment)
         environment.setdefault("LSAN_OPTIONS", f"print_suppressions=0:suppressions={SUPPRESSIONS}")
-        self.processes[name] = subprocess.Popen([str(part) for part in command], stdout=log,
-                                                stderr=log, stdin=stdin, env=environment,
+        self.processes[name] = subprocess.Popen([str(part) for part in (*self.inside(name), *command)],
+                                                stdout=log, stderr=log, stdin=stdin, env=environment,
                                                 start_new_session=True)
         log.close()
         return self.processes[name]
@@ -111,7 +120,7 @@ class Fleet:
         state.mkdir(exist_ok=True)
         os.chmod(state, 0o777)
         template = (SOURCE / "deploy/broker/mosquitto.conf").read_text()
-        for word, value in {"PORT": self.broker_port, "ADDRESS": "127.0.0.1", "KEYS": self.keys,
+        for word, value in {"PORT": self.broker_port, "ADDRESS": self.address, "KEYS": self.keys,
                             "STATE": state, "ACL": SOURCE / "deploy/broker/acl"}.items():
             template = template.replace(f"@{word}@", str(value))
         if os.geteuid() == 0:
@@ -120,16 +129,15 @@ class Fleet:
         path.write_text(template)
         return path
 
-    def start_broker(self):
+    def start_broker(self, environment=None):
         program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-        self.start("broker", program, "-c", self.broker_config())
+        self.start("broker", program, "-c", self.broker_config(), environment=environment)
         wait_for("the broker", lambda: self.listening(self.broker_port), 15)
 
-    @staticmethod
-    def listening(port):
+    def listening(self, port):
         with socket.socket() as probe:
             probe.settimeout(0.5)
-            return probe.connect_ex(("127.0.0.1", port)) == 0
+            return probe.connect_ex((self.address, port)) == 0
 
     # ---- cloud ----
 
@@ -137,7 +145,7 @@ class Fleet:
         path = self.folder / "cloud.yaml"
         path.write_text(f"""state: {self.folder}/cloud
 broker:
-  uri: ssl://127.0.0.1:{self.broker_port}
+  uri: ssl://{self.address}:{self.broker_port}
   ca: {self.keys}/ca.pem
   certificate: {self.keys}/cloud.pem
   key: {self.keys}/cloud.key
@@ -180,20 +188,21 @@ api: {{listen: "127.0.0.1:{self.api_port}", token_file: {self.folder}/token}}
     # ---- gateways ----
 
     def enrol(self, name):
-        self.run(TRIBUTARY, "identity", "gateway", self.keys, name)
+        self.identity("gateway", self.keys, name)
 
     def start_edge(self, name, federation, source, extra="", environment=None, broker_port=None,
-                   enrol=True, stdin=subprocess.DEVNULL):
+                   broker_address=None, broker_extra="", enrol=True, stdin=subprocess.DEVNULL):
         if enrol and not (self.keys / f"{name}.pem").exists():
             self.enrol(name)
         path = self.folder / f"{name}.yaml"
         path.write_text(f"""federation: {federation}
 state: {self.folder}/state-{name}
 broker:
-  uri: ssl://127.0.0.1:{broker_port or self.broker_port}
+  uri: ssl://{broker_address or self.address}:{broker_port or self.broker_port}
   ca: {self.keys}/ca.pem
   certificate: {self.keys}/{name}.pem
   key: {self.keys}/{name}.key
+{broker_extra}
 trust: [{self.folder}/cloud/signing.pub.pem]
 source: {source}
 {extra}
