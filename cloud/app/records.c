@@ -36,7 +36,7 @@ static trib_status need(cloud_core *core, const char *federation, cloud_member *
     *ret_member = cloud_find(core, federation);
     return *ret_member != NULL
                ? TRIB_SUCCESS
-               : TRIB_FAIL(TRIB_E_CORRUPT, "a record of '%.63s', which was never applied",
+               : TRIB_FAIL(TRIB_E_NOT_FOUND, "a record of '%.63s', which was never applied",
                            federation);
 }
 
@@ -131,7 +131,7 @@ void cloud_apply_gap(cloud_core *core, const cloud_record *record) {
     }
 }
 
-trib_status cloud_apply(cloud_core *core, const cloud_record *record) {
+static trib_status apply(cloud_core *core, const cloud_record *record) {
     switch ((cloud_record_Type)record->type) {
     case cloud_record_Type_TYPE_FEDERATION:
         return apply_federation(core, record);
@@ -157,6 +157,16 @@ trib_status cloud_apply(cloud_core *core, const cloud_record *record) {
     return TRIB_SUCCESS; /* of a newer version */
 }
 
+trib_status cloud_apply(cloud_core *core, const cloud_record *record) {
+    trib_status status = apply(core, record);
+    if (status.code == TRIB_E_NOT_FOUND && core->gaps > 0) { /* its document is lost in a gap */
+        trib_log(TRIB_LOG_ERROR, "a record skipped; apply the document again",
+                 "position=%llu why=%s", (unsigned long long)record->position, trib_message());
+        return TRIB_SUCCESS;
+    }
+    return status.code == TRIB_E_NOT_FOUND ? (trib_status){TRIB_E_CORRUPT} : status;
+}
+
 trib_status cloud_apply_update(cloud_core *core, const cloud_record *record) {
     cloud_record_Update message = cloud_record_Update_init_zero;
     trib_bytes update;
@@ -166,6 +176,9 @@ trib_status cloud_apply_update(cloud_core *core, const cloud_record *record) {
     trib_wire_catch(&message.update, &update);
     TRIB_TRY(trib_wire_decode(cloud_record_Update_fields, record->payload, &message));
     cloud_member *member = cloud_find(core, message.federation);
+    if (member == NULL && core->gaps > 0) {
+        return TRIB_SUCCESS; /* said already */
+    }
     if (member == NULL || message.digest.size != TRIB_HASH_BYTES) {
         return TRIB_FAIL(TRIB_E_CORRUPT, "an update of '%.63s', which was never applied",
                          message.federation);

@@ -25,9 +25,10 @@ typedef struct edge_pending {
     uint8_t digest[TRIB_HASH_BYTES];
     uint64_t sent_ms; /* 0: not since connecting */
     size_t size;
-    uint32_t next;   /* chunk to hand out; 0: from the start */
-    uint32_t count;  /* of chunks */
-    bool on_its_way; /* what was handed out has not been answered yet */
+    uint32_t next;    /* chunk to hand out; 0: from the start */
+    uint32_t count;   /* of chunks */
+    uint32_t resends; /* without a receipt */
+    bool on_its_way;  /* what was handed out has not been answered yet */
 } edge_pending;
 
 struct edge_session {

@@ -335,6 +335,12 @@ static void send_due(edge_session *session, edge_actions *actions) {
     }
     if (pending->sent_ms != 0) { /* the cloud may be another since, and its word was lost */
         session->ask_due_ms = session->now_ms;
+        pending->resends++;
+    }
+    if (pending->resends >= EDGE_RESENDS && (pending->resends & (pending->resends - 1)) == 0) {
+        edge_say(actions, true, "no receipt after %u times: joining anew", pending->resends);
+        session->state.welcomed = false; /* the cloud may not know this session any more */
+        session->join_due_ms = session->now_ms;
     }
     pending->on_its_way = false;
     pending->sent_ms = session->now_ms;

@@ -28,6 +28,7 @@ enum {
     EDGE_UPDATE_CHUNK_BYTES = 120 * 1024 - 512,
     EDGE_SEND_AT_ONCE = 32,    /* chunks of an update; the next once the link has taken these */
     EDGE_RESEND_MS = 10000,    /* an update without a receipt is sent again */
+    EDGE_RESENDS = 8,          /* without a receipt; then, and after 16, 32 ..., it joins anew */
     EDGE_ANSWER_MS = 300000,   /* chunks that the broker does not answer hold up the next */
     EDGE_JOIN_FIRST_MS = 3000, /* a join without a welcome; doubles up to */
     EDGE_JOIN_LONGEST_MS = 60000,

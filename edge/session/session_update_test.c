@@ -323,6 +323,25 @@ static void an_acceptance_can_be_taken_back(void **state) {
     assert_int_equal(actions_of(f, EDGE_ACTION_OUTBOX_SEND), 0);
 }
 
+/* The cloud may have lost this session: with damaged records, say. */
+static void without_a_receipt_for_long_it_joins_anew(void **state) {
+    fixture *f = *state;
+    gateway_is_ready(f);
+    gateway_sends(f, 6, brief);
+    for (int i = 1; i < EDGE_RESENDS; i++) {
+        gateway_waits(f, EDGE_RESEND_MS);
+        assert_true(edge_session_ready(f->session));
+        gateway_sends(f, 6, brief);
+    }
+    uint64_t generation = f->cloud.join.generation;
+    gateway_waits(f, EDGE_RESEND_MS);
+    gateway_waits(f, 500); /* the owner's next tick */
+    cloud_hears_join(f);
+    assert_true(f->cloud.join.generation > generation);
+    cloud_welcomes(f);
+    assert_true(edge_session_ready(f->session));
+}
+
 /* The cloud may be another since, and the notice that says so was lost. */
 static void without_a_receipt_notices_are_asked_for_again(void **state) {
     fixture *f = *state;
@@ -564,6 +583,7 @@ int main(void) {
         CASE(an_update_of_many_chunks_goes_up_as_the_link_takes_them),
         CASE(an_update_that_is_not_answered_goes_on_after_a_while),
         CASE(an_acceptance_can_be_taken_back),
+        CASE(without_a_receipt_for_long_it_joins_anew),
         CASE(without_a_receipt_notices_are_asked_for_again),
         CASE(a_connection_lost_between_chunks_sends_from_the_first_again),
         CASE(a_full_list_of_actions_leaves_chunks_for_later),

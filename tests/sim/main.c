@@ -130,7 +130,7 @@ static void print_schedule(const sim_options *least) {
                  commit != NULL ? commit : "unknown", least->seed);
     for (int i = 0; i < SIM_FAULTS; i++) {
         if ((least->without >> i & 1) != 0) {
-            (void)printf(" --without '%s'", sim_fault_name((sim_fault)i));
+            (void)printf(" --without \"%s\"", sim_fault_name((sim_fault)i));
         }
     }
     if (least->most_gateways > 0) {

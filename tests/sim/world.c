@@ -120,6 +120,15 @@ static void apply_document(void *context) {
     }
 }
 
+/* Its document may be lost where the ledger and its view are both damaged. */
+static void watch_document(void *context) {
+    (void)context;
+    if (sim_ask("GET", "/v1/federations/plant", "") == 404) {
+        apply_document(NULL);
+    }
+    sim_at(sim.now_us + 30 * SECOND_US, watch_document, NULL, NULL);
+}
+
 static void first_start(void *item) {
     sim_actor *actor = item;
     if (actor->is_cloud || sim.actors[0].starts > 0) {
@@ -160,6 +169,7 @@ static void begin(const sim_options *options) {
         sim_at(SECOND_US + draw(5000) * 1000ull, first_start, NULL, &sim.actors[i]);
     }
     sim_at(SECOND_US / 2, apply_document, NULL, NULL);
+    sim_at(30 * SECOND_US, watch_document, NULL, NULL);
     sim_at(SECOND_US, look, NULL, NULL);
 }
 
