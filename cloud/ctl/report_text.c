@@ -259,6 +259,10 @@ static void print_clients(const trib_federation *federation, const trib_simulati
 
 void ctl_print_result(const trib_federation *federation, const trib_simulation_result *result,
                       ctl_baselines baselines) {
+    if (result->client_count == 0) { /* made-up clients are not listed */
+        (void)printf("\nNothing was tested: give --test.\n");
+        return;
+    }
     print_clients(federation, result, baselines);
     if (result->federated.examples == 0) {
         (void)printf("\nNothing was tested: give --holdout or --test, or set source.split.\n");

@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cloud/ctl/command.h"
+#include "common/port/posix/workers.h"
 
 void ctl_scene_deinit(ctl_scene *scene) {
     trib_free(scene->federation);
@@ -24,7 +26,9 @@ trib_status ctl_scene_load(const ctl_simulate_request *request, ctl_scene *scene
     }
     char said[160];
     scene->kernels = trib_kernels_choose(said, sizeof said);
-    TRIB_TRY(trib_dataset_load(scene->federation, request->data, false, &scene->data));
+    if (request->data != NULL) {
+        TRIB_TRY(trib_dataset_load(scene->federation, request->data, false, &scene->data));
+    }
     if (request->test != NULL) {
         TRIB_TRY(trib_dataset_load(scene->federation, request->test, false, &scene->test));
     }
@@ -84,7 +88,7 @@ trib_status ctl_scene_divide(ctl_scene *scene, const trib_client_data *fold) {
     for (size_t i = 0; i < scene->test.count; i++) {
         scene->tests[scene->test_count++] = &scene->test.clients[i];
     }
-    return scene->client_count > 0
+    return scene->client_count > 0 || request->generate > 0
                ? TRIB_SUCCESS
                : TRIB_FAIL(TRIB_E_ARGUMENT, "all %zu clients are held out: none is left to train",
                            scene->data.count);
@@ -118,7 +122,19 @@ static void print_round(void *context, const trib_simulation_round *round) {
     (void)fflush(stdout);
 }
 
+/* As many threads as there are processors, since the model does not depend on them. */
+static uint32_t threads_of(const ctl_simulate_request *request) {
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (request->threads > 0) {
+        return (uint32_t)request->threads;
+    }
+    return processors < 1                   ? 1
+           : processors < TRIB_MOST_WORKERS ? (uint32_t)processors
+                                            : TRIB_MOST_WORKERS;
+}
+
 trib_status ctl_scene_simulate(ctl_scene *scene, bool speaks, trib_simulation_result *ret_result) {
+    const ctl_simulate_request *request = scene->request;
     const trib_simulation setup = {
         .federation = scene->federation,
         .crypto = trib_crypto_host(),
@@ -127,9 +143,12 @@ trib_status ctl_scene_simulate(ctl_scene *scene, bool speaks, trib_simulation_re
         .client_count = scene->client_count,
         .tests = scene->tests,
         .test_count = scene->test_count,
-        .test_every_round = !scene->request->each,
-        .pooled = scene->request->baselines.pooled,
-        .local = scene->request->baselines.local,
+        .crowd = {.clients = (uint32_t)request->generate,
+                  .samples = request->samples > 0 ? (uint32_t)request->samples : CTL_SAMPLES,
+                  .threads = threads_of(request)},
+        .test_every_round = !request->each,
+        .pooled = request->baselines.pooled,
+        .local = request->baselines.local,
         .progress = speaks ? print_round : NULL,
         .context = scene,
     };

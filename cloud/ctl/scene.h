@@ -11,7 +11,7 @@
 
 #include "cloud/ctl/report.h"
 
-enum { CTL_MOST_HOLDOUTS = 64 };
+enum { CTL_MOST_HOLDOUTS = 64, CTL_SAMPLES = 8 /* of a made-up client */ };
 
 typedef struct ctl_simulate_request {
     const char *file;
@@ -26,6 +26,10 @@ typedef struct ctl_simulate_request {
     bool has_seed;
     uint64_t seed;
     uint64_t rounds; /* 0: the file's */
+    /* Made-up clients instead of data: 0 for none. */
+    uint64_t generate;
+    uint64_t samples; /* of each; 0: not said */
+    uint64_t threads; /* 0: not said */
 } ctl_simulate_request;
 
 /* Which clients train and which are tested, for the run at hand. */

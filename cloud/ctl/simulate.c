@@ -78,6 +78,16 @@ static const char *take_option(ctl_simulate_request *request, int option, const 
         return ctl_read_number(text, 1, 1 << 20, &request->rounds)
                    ? NULL
                    : "a whole number from 1 to 1048576";
+    case 'g':
+        return ctl_read_number(text, 1, 1 << 24, &request->generate)
+                   ? NULL
+                   : "a whole number from 1 to 16777216";
+    case 'n':
+        return ctl_read_number(text, 1, 4096, &request->samples) ? NULL
+                                                                 : "a whole number from 1 to 4096";
+    case 'p':
+        return ctl_read_number(text, 1, 64, &request->threads) ? NULL
+                                                               : "a whole number from 1 to 64";
     case 'j':
         request->json = true;
         return NULL;
@@ -89,13 +99,40 @@ static const char *take_option(ctl_simulate_request *request, int option, const 
     }
 }
 
+/* What does not go together in a request; NULL if all of it does. */
+static const char *what_clashes(const ctl_simulate_request *request) {
+    bool holds_out = request->each || request->holdout_count > 0;
+    if ((request->data == NULL) == (request->generate == 0)) {
+        return "expected one federation file and --data DIR or --generate N";
+    }
+    if (request->generate == 0 && (request->samples > 0 || request->threads > 0)) {
+        return "--samples and --threads go with --generate";
+    }
+    if (request->generate > 0 &&
+        (holds_out || request->baselines.pooled || request->baselines.local)) {
+        return "--generate goes with neither --holdout nor --baseline: its clients are forgotten";
+    }
+    if (request->each &&
+        (request->model != NULL || request->test != NULL || request->holdout_count > 0)) {
+        return "--holdout each goes with none of --model, --test, other --holdout";
+    }
+    return NULL;
+}
+
 static int run(const ctl_command *command, int count, char **words) {
-    static const struct option options[] = {
-        {"data", required_argument, NULL, 'd'}, {"holdout", required_argument, NULL, 'o'},
-        {"test", required_argument, NULL, 't'}, {"baseline", required_argument, NULL, 'b'},
-        {"seed", required_argument, NULL, 's'}, {"rounds", required_argument, NULL, 'r'},
-        {"json", no_argument, NULL, 'j'},       {"model", required_argument, NULL, 'm'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
+                                            {"holdout", required_argument, NULL, 'o'},
+                                            {"test", required_argument, NULL, 't'},
+                                            {"baseline", required_argument, NULL, 'b'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"rounds", required_argument, NULL, 'r'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"model", required_argument, NULL, 'm'},
+                                            {"generate", required_argument, NULL, 'g'},
+                                            {"samples", required_argument, NULL, 'n'},
+                                            {"threads", required_argument, NULL, 'p'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     ctl_simulate_request request = {0};
     for (int option, index = 0; (option = getopt_long(count, words, "", options, &index)) != -1;) {
         if (option == 'h') {
@@ -110,13 +147,11 @@ static int run(const ctl_command *command, int count, char **words) {
                                expected);
         }
     }
-    if (count - optind != 1 || request.data == NULL) {
-        return ctl_misused(command, "expected one federation file and --data DIR");
-    }
-    if (request.each &&
-        (request.model != NULL || request.test != NULL || request.holdout_count > 0)) {
-        return ctl_misused(command,
-                           "--holdout each goes with none of --model, --test, other --holdout");
+    const char *wrong = count - optind != 1
+                            ? "expected one federation file and --data DIR or --generate N"
+                            : what_clashes(&request);
+    if (wrong != NULL) {
+        return ctl_misused(command, "%s", wrong);
     }
     request.file = words[optind];
     TRIB_SCOPED(ctl_scene_deinit) ctl_scene scene = {.request = &request};
@@ -131,13 +166,19 @@ const ctl_command ctl_simulate = {
     .name = "simulate",
     .summary = "run a federation over a folder of recordings, in this process",
     .help =
-        "Usage: tributary simulate FILE --data DIR [OPTION...]\n\n"
+        "Usage: tributary simulate FILE --data DIR [OPTION...]\n"
+        "       tributary simulate FILE --generate N [OPTION...]\n\n"
         "Runs a federation file over recordings with the code of the deployed programs, and says\n"
         "how the federated model does. Each file of DIR, or each folder in it, is a client; which\n"
         "files count, and their columns, the federation file says. `tributary check FILE --data "
         "DIR`\n"
         "lists the clients and what their recordings give.\n\n"
         "  --data DIR         recordings of the clients\n"
+        "  --generate N       N made-up machines instead (see `tributary generate`), each "
+        "forgotten\n"
+        "                     once it has contributed: memory does not grow with N\n"
+        "  --samples N        examples of each made-up machine (8)\n"
+        "  --threads N        for made-up machines (as many as processors): the model is the same\n"
         "  --holdout NAME     do not train this client, test on it; a glob; may be repeated\n"
         "  --holdout each     hold out every client in turn; with none of the others\n"
         "  --test DIR         test on the recordings of this folder, which train nothing\n"
@@ -154,6 +195,7 @@ const ctl_command ctl_simulate = {
         "  tributary simulate plant.yaml --data recordings --baseline pooled,local\n"
         "  tributary simulate plant.yaml --data recordings --holdout 'line-3*' --model "
         "plant.safetensors\n"
-        "  tributary simulate people.yaml --data people --holdout each --json\n",
+        "  tributary simulate people.yaml --data people --holdout each --json\n"
+        "  tributary simulate rotating-machine.yaml --generate 100000 --rounds 5\n",
     .run = run,
 };

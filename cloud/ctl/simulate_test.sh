@@ -160,6 +160,24 @@ expect 0 "source.split leaves for testing" simulate whole.yaml --data pumps --ho
     --baseline local
 never "f1"
 
+# Made-up clients: the same model on any number of threads, and what they cannot be used for.
+made=$examples/rotating-machine.yaml
+expect 0 "Nothing was tested: give --test." simulate "$made" --generate 40 --samples 3 --rounds 2 \
+    --threads 1 --model one.safetensors
+expect 0 "clients" simulate "$made" --generate 40 --samples 3 --rounds 2 --threads 3 \
+    --model three.safetensors
+cmp -s one.safetensors three.safetensors || fail "three threads make another model than one"
+expect 0 '"clients": []' simulate "$made" --generate 4 --samples 1 --rounds 1 --json
+also '"examples": 4'
+expect 1 "made-up machines give 500 rows a second" simulate line.yaml --generate 4
+expect 2 "expected one federation file and --data DIR or --generate N" simulate "$made"
+expect 2 "expected one federation file and --data DIR or --generate N" simulate "$made" --data plain \
+    --generate 4
+expect 2 "--samples and --threads go with --generate" simulate line.yaml --data plain --threads 2
+expect 2 "its clients are forgotten" simulate "$made" --generate 4 --baseline local
+expect 2 "--generate 16777217: expected a whole number from 1 to 16777216" simulate "$made" \
+    --generate 16777217
+
 # MNIST's bytes become recordings: here 40 images of two shades, dealt to four clients.
 mkdir bytes
 awk 'BEGIN { for (i = 0; i < 40; i++) for (j = 0; j < 784; j++) printf "%s", i % 2 ? "z" : " " }' \

@@ -44,6 +44,26 @@ static void streams_of_other_gateways_rounds_and_purposes_differ(void **state) {
     assert_int_not_equal(trib_random_u32(&other), first);
 }
 
+static void many_draws_at_once_are_the_same_draws(void **state) {
+    (void)state;
+    for (size_t before = 0; before < 6; before++) {
+        for (size_t count = 0; count < 300; count += 1 + count / 7) {
+            trib_random one, many;
+            uint32_t words[300];
+            trib_random_init(&one, 7, "a", 1, TRIB_PURPOSE_TEST);
+            for (size_t i = 0; i < before; i++) {
+                (void)trib_random_u32(&one);
+            }
+            many = one;
+            trib_random_fill(&many, words, count);
+            for (size_t i = 0; i < count; i++) {
+                assert_int_equal(words[i], trib_random_u32(&one));
+            }
+            assert_int_equal(trib_random_u32(&many), trib_random_u32(&one));
+        }
+    }
+}
+
 static void an_order_holds_every_index_once(void **state) {
     (void)state;
     trib_random random;
@@ -81,6 +101,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_matches_its_published_vectors),
         cmocka_unit_test(streams_of_other_gateways_rounds_and_purposes_differ),
+        cmocka_unit_test(many_draws_at_once_are_the_same_draws),
         cmocka_unit_test(an_order_holds_every_index_once),
         cmocka_unit_test(normals_have_mean_zero_and_variance_one),
     };

@@ -5,6 +5,7 @@
 #include "common/signal/check.h"
 #include "common/signal/normalise.h"
 #include "common/statistic/hotelling.h"
+#include "common/tensor/elementwise.h"
 #include "common/update/statistics.h"
 
 struct trib_contributor {
@@ -143,9 +144,7 @@ trib_status trib_contribute_training(trib_contributor *contributor, const trib_m
     memcpy(contributor->parameters, base->parameters, base->parameter_count * sizeof(float));
     TRIB_TRY(trib_train_local(contributor->trainer, contributor->parameters, normalised, &training,
                               &result));
-    for (uint32_t i = 0; i < base->parameter_count; i++) {
-        contributor->parameters[i] -= base->parameters[i];
-    }
+    trib_subtract(base->parameter_count, base->parameters, contributor->parameters);
     trib_contribution contribution = {.weight = weight_of(federation, normalised->count),
                                       .examples = (uint32_t)normalised->count,
                                       .loss = result.loss,

@@ -102,43 +102,88 @@ static float spread_of(double log_sum, size_t count) {
     return count > 0 ? (float)exp(log_sum / (double)count) : 1.0f;
 }
 
-trib_status trib_course_close_statistics(trib_course *course, const trib_bytes *packed,
-                                         size_t count) {
+struct trib_course_statistics {
+    size_t columns;
+    trib_moments sum;
+    double *storage; /* [6 * columns]: the sum's mean and m2, one gateway's, and the two below */
+    double *logs;    /* sum of the logarithms of deviations */
+    double *moved;   /* gateways in whose data the column moved */
+};
+
+trib_status trib_course_statistics_create(const trib_course *course,
+                                          trib_course_statistics **ret_statistics) {
     size_t columns = course->model->column_count;
-    TRIB_SCOPED(trib_free_scoped) double *storage = trib_allocate(6 * columns, sizeof(double));
-    if (storage == NULL) {
+    TRIB_SCOPED(trib_course_statistics_destroy_scoped)
+    trib_course_statistics *made = trib_allocate(1, sizeof *made);
+    if (made == NULL || (made->storage = trib_allocate(6 * columns, sizeof(double))) == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for statistics of %zu columns", columns);
     }
-    double *logs = storage + 4 * columns, *moved = storage + 5 * columns;
-    trib_moments sum, one;
-    trib_moments_init(&sum, storage, storage + columns, columns);
-    for (size_t i = 0; i < count; i++) {
-        trib_moments_init(&one, storage + 2 * columns, storage + 3 * columns, columns);
-        TRIB_TRY(trib_statistics_open(packed[i], &one));
-        TRIB_TRY(trib_moments_merge(&sum, &one));
-        for (size_t j = 0; j < columns; j++) {
-            double deviation = sqrt(one.m2[j] / (double)one.count);
-            if (deviation > 1e-30) {
-                logs[j] += log(deviation);
-                moved[j] += 1;
-            }
+    made->columns = columns;
+    made->logs = made->storage + 4 * columns;
+    made->moved = made->storage + 5 * columns;
+    trib_moments_init(&made->sum, made->storage, made->storage + columns, columns);
+    *ret_statistics = made;
+    made = NULL;
+    return TRIB_SUCCESS;
+}
+
+void trib_course_statistics_destroy(trib_course_statistics *statistics) {
+    if (statistics != NULL) {
+        trib_free(statistics->storage);
+        trib_free(statistics);
+    }
+}
+
+void trib_course_statistics_destroy_scoped(trib_course_statistics **statistics) {
+    trib_course_statistics_destroy(*statistics);
+}
+
+trib_status trib_course_statistics_add(trib_course_statistics *statistics, trib_bytes packed) {
+    size_t columns = statistics->columns;
+    trib_moments one;
+    trib_moments_init(&one, statistics->storage + 2 * columns, statistics->storage + 3 * columns,
+                      columns);
+    TRIB_TRY(trib_statistics_open(packed, &one));
+    TRIB_TRY(trib_moments_merge(&statistics->sum, &one));
+    for (size_t j = 0; j < columns; j++) {
+        double deviation = sqrt(one.m2[j] / (double)one.count);
+        if (deviation > 1e-30) {
+            statistics->logs[j] += log(deviation);
+            statistics->moved[j] += 1;
         }
     }
-    TRIB_TRY(trib_moments_finish(&sum, course->model->mean, course->model->deviation));
+    return TRIB_SUCCESS;
+}
+
+trib_status trib_course_statistics_close(trib_course *course,
+                                         const trib_course_statistics *statistics) {
+    trib_model *model = course->model;
+    size_t columns = statistics->columns;
+    TRIB_ASSERT(columns == model->column_count);
+    TRIB_TRY(trib_moments_finish(&statistics->sum, model->mean, model->deviation));
     for (size_t j = 0; j < columns; j++) {
-        course->model->deviation[j] =
-            course->model->deviation[j] > 0 ? course->model->deviation[j] : 1.0f;
-        course->model->spread[j] = spread_of(logs[j], (size_t)moved[j]);
+        model->deviation[j] = model->deviation[j] > 0 ? model->deviation[j] : 1.0f;
+        model->spread[j] = spread_of(statistics->logs[j], (size_t)statistics->moved[j]);
     }
     for (size_t j = 0; j < columns; j++) {
-        if (!isfinite(course->model->mean[j]) || !isfinite(course->model->deviation[j]) ||
-            !(course->model->spread[j] > 0) || !isfinite(course->model->spread[j])) {
+        if (!isfinite(model->mean[j]) || !isfinite(model->deviation[j]) ||
+            !(model->spread[j] > 0) || !isfinite(model->spread[j])) {
             return TRIB_FAIL(TRIB_E_STATE, "the statistics of column %zu do not fit into float32",
                              j);
         }
     }
     course->stage = stage_of(course, true);
     return TRIB_SUCCESS;
+}
+
+trib_status trib_course_close_statistics(trib_course *course, const trib_bytes *packed,
+                                         size_t count) {
+    TRIB_SCOPED(trib_course_statistics_destroy_scoped) trib_course_statistics *statistics = NULL;
+    TRIB_TRY(trib_course_statistics_create(course, &statistics));
+    for (size_t i = 0; i < count; i++) {
+        TRIB_TRY(trib_course_statistics_add(statistics, packed[i]));
+    }
+    return trib_course_statistics_close(course, statistics);
 }
 
 trib_status trib_course_close_training(trib_course *course, trib_fold *sum) {

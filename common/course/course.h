@@ -39,8 +39,22 @@ void trib_course_deinit(trib_course *course);
 /* N, W, C and grid for a round in which at most `updates` are counted. */
 trib_fold_bounds trib_course_bounds(const trib_course *course, uint32_t updates);
 
-/* Closes round 0. `packed` holds each gateway's statistics in the order of their names, which is
- * the order of combination. TRIB_E_CORRUPT for statistics that trib_statistics_open refuses. */
+/* Round 0, an update at a time: it takes the memory of the columns, not of the fleet. Gateways'
+ * statistics are added in the order of their names. */
+typedef struct trib_course_statistics trib_course_statistics;
+TRIB_MUST_CHECK trib_status trib_course_statistics_create(const trib_course *course,
+                                                          trib_course_statistics **ret_statistics);
+void trib_course_statistics_destroy(trib_course_statistics *statistics);
+void trib_course_statistics_destroy_scoped(trib_course_statistics **statistics);
+/* TRIB_E_CORRUPT for statistics that trib_statistics_open refuses. */
+TRIB_MUST_CHECK trib_status trib_course_statistics_add(trib_course_statistics *statistics,
+                                                       trib_bytes packed);
+TRIB_MUST_CHECK trib_status trib_course_statistics_close(trib_course *course,
+                                                         const trib_course_statistics *statistics);
+
+/* The same at once: closes round 0. `packed` holds each gateway's statistics in the order of their
+ * names, which is the order of combination. TRIB_E_CORRUPT for statistics that trib_statistics_open
+ * refuses. */
 TRIB_MUST_CHECK trib_status trib_course_close_statistics(trib_course *course,
                                                          const trib_bytes *packed, size_t count);
 

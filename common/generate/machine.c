@@ -81,6 +81,9 @@ static double burst(trib_machine *machine, double seconds) {
         machine->hit_strength =
             worn ? 2.2 * machine->severity * between(&machine->random, 0.6, 1.4) : 0;
     }
+    if (machine->hit_strength == 0) { /* most machines, most of the time */
+        return 0;
+    }
     return machine->hit_strength * exp(-machine->hit_seconds / RING_SECONDS) *
            sin(TWO_PI * machine->resonance_hz * machine->hit_seconds);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/round/round.h"
+#include "common/simulate/crowd.h"
 #include "common/simulate/run.h"
 
 enum { MOST_TRIES = 10000 };
@@ -32,6 +33,10 @@ static trib_status collect_statistics(trib_run *run, trib_buffer *payloads, trib
 }
 
 trib_status trib_run_statistics(trib_run *run) {
+    if (run->crowd != NULL) { /* its examples are normalised when they are made */
+        return run->course.stage == TRIB_STAGE_STATISTICS ? trib_crowd_statistics(run->crowd)
+                                                          : TRIB_SUCCESS;
+    }
     if (run->course.stage == TRIB_STAGE_STATISTICS) {
         TRIB_SCOPED(free_payloads)
         trib_buffer *payloads = trib_allocate(run->member_count + 1, sizeof *payloads);
@@ -93,14 +98,19 @@ static trib_status select_cohort(trib_run *run, const trib_round_plan *plan, uin
     return TRIB_SUCCESS;
 }
 
+static uint32_t count_clients(const trib_run *run) {
+    return run->crowd != NULL ? run->setup->crowd.clients : (uint32_t)run->member_count;
+}
+
 /* Opens rounds until one meets its quorum. */
 static trib_status open_round(trib_run *run, trib_simulation_round *round, uint32_t *ret_expected) {
     trib_round_plan plan = {0};
-    trib_round_select(&run->federation->rounds, false, (uint32_t)run->member_count, &plan);
+    trib_round_select(&run->federation->rounds, false, count_clients(run), &plan);
     for (uint32_t tries = 0; tries < MOST_TRIES; tries++) {
         plan.number = trib_round_number(1, (uint32_t)++run->rounds_opened);
         TRIB_TRY(salt_of(run, plan.number, plan.salt));
-        TRIB_TRY(select_cohort(run, &plan, &round->clients));
+        TRIB_TRY(run->crowd != NULL ? trib_crowd_select(run->crowd, &plan, &round->clients)
+                                    : select_cohort(run, &plan, &round->clients));
         if (round->clients > 0 && round->clients >= plan.quorum) {
             round->abandoned = tries;
             *ret_expected = plan.expected;
@@ -108,9 +118,9 @@ static trib_status open_round(trib_run *run, trib_simulation_round *round, uint3
         }
     }
     return TRIB_FAIL(TRIB_E_STATE,
-                     "round %u never met its quorum of %u: there are %zu clients with examples, of "
+                     "round %u never met its quorum of %u: there are %u clients with examples, of "
                      "which a round selects %u: lower rounds.quorum or raise rounds.fraction",
-                     round->ordinal, plan.quorum, run->member_count, plan.expected);
+                     round->ordinal, plan.quorum, count_clients(run), plan.expected);
 }
 
 static trib_status contribute(trib_run *run, trib_run_member *member, trib_fold *sum,
@@ -136,6 +146,9 @@ trib_status trib_run_round(trib_run *run, trib_simulation_round *ret_round) {
     TRIB_SCOPED(trib_fold_destroy_scoped) trib_fold *sum = NULL;
     TRIB_TRY(trib_fold_bounds_check(&bounds));
     TRIB_TRY(trib_fold_create(&bounds, run->course.model->parameter_count, &sum));
+    if (run->crowd != NULL) {
+        TRIB_TRY(trib_crowd_contribute(run->crowd, sum, &round));
+    }
     for (size_t i = 0; i < run->member_count; i++) {
         if (run->members[i].in_cohort) {
             TRIB_TRY(trib_context(contribute(run, &run->members[i], sum, &round),

@@ -22,7 +22,8 @@ typedef struct trib_run {
     trib_contributor *contributor;
     trib_run_member *members; /* [member_count]: clients with training examples */
     size_t member_count;
-    uint32_t *by_selection; /* [member_count] scratch */
+    struct trib_crowd *crowd; /* made-up clients instead of members; NULL without */
+    uint32_t *by_selection;   /* [member_count] scratch */
     uint64_t rounds_opened;
     trib_model *served;
 } trib_run;

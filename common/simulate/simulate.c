@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/simulate/crowd.h"
 #include "common/simulate/run.h"
 #include "common/statistic/hotelling.h"
 
@@ -22,6 +23,7 @@ static void run_deinit(trib_run *run) {
     }
     trib_free(run->members);
     trib_free(run->by_selection);
+    trib_crowd_destroy(run->crowd);
     trib_contributor_destroy(run->contributor);
     if (run->course_ready) {
         trib_course_deinit(&run->course);
@@ -35,8 +37,7 @@ bool trib_takes_part(const trib_federation *federation, const trib_client_data *
                                        : 1);
 }
 
-static trib_status run_init(const trib_simulation *setup, trib_run *run) {
-    *run = (trib_run){.setup = setup, .federation = setup->federation};
+static trib_status list_members(const trib_simulation *setup, trib_run *run) {
     run->members = trib_allocate(setup->client_count, sizeof *run->members);
     run->by_selection = trib_allocate(setup->client_count, sizeof *run->by_selection);
     if (run->members == NULL || run->by_selection == NULL) {
@@ -53,6 +54,14 @@ static trib_status run_init(const trib_simulation *setup, trib_run *run) {
                          "label's classes and the window right?",
                          setup->client_count);
     }
+    return TRIB_SUCCESS;
+}
+
+static trib_status run_init(const trib_simulation *setup, trib_run *run) {
+    bool crowd = setup->crowd.clients > 0;
+    *run = (trib_run){.setup = setup, .federation = setup->federation};
+    TRIB_ASSERT(!crowd || (setup->client_count == 0 && !setup->pooled && !setup->local));
+    TRIB_TRY(crowd ? trib_crowd_create(run, &run->crowd) : list_members(setup, run));
     TRIB_TRY(trib_contributor_create(setup->federation, setup->kernels, &run->contributor));
     TRIB_TRY(trib_course_init(&run->course, setup->crypto, setup->federation));
     run->course_ready = true;
@@ -170,7 +179,9 @@ static trib_status test_federated(trib_run *run, trib_simulation_result *result,
         entry->confusion =
             cells > 0 && entry->tested ? result->client_confusions + i * cells : NULL;
     }
-    result->constant = trib_run_constant(run);
+    if (run->crowd == NULL) {
+        result->constant = trib_run_constant(run);
+    }
     return TRIB_SUCCESS;
 }
 

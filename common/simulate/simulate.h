@@ -17,7 +17,7 @@
  * everything gives: no model is worth running that is not better.
  *
  * owns     the result owns its arrays
- * threads  one; deterministic
+ * threads  one, but for a crowd's; deterministic
  */
 #ifndef TRIB_SIMULATE_SIMULATE_H
 #define TRIB_SIMULATE_SIMULATE_H
@@ -50,6 +50,14 @@ typedef struct trib_simulation_client {
                                 * NULL unless there are classes and tests. The result's */
 } trib_simulation_client;
 
+/* Clients made up as they are needed (made_up.h) instead of given ones, and forgotten again: memory
+ * does not grow with them. */
+typedef struct trib_crowd_setup {
+    uint32_t clients; /* 0: none; at most 2^24 */
+    uint32_t samples; /* examples of each */
+    uint32_t threads; /* of any number of them the model is the same, bit for bit */
+} trib_crowd_setup;
+
 typedef struct trib_simulation {
     const trib_federation *federation;
     const trib_crypto *crypto;
@@ -58,6 +66,7 @@ typedef struct trib_simulation {
     size_t client_count;
     const trib_client_data *const *tests; /* [test_count]; may be among the clients */
     size_t test_count;
+    trib_crowd_setup crowd; /* then there are no other clients, and no baselines */
     bool test_every_round;
     bool pooled;
     bool local;
@@ -69,7 +78,7 @@ typedef struct trib_simulation_result {
     trib_simulation_round *rounds; /* [round_count], owned */
     size_t round_count;
     trib_simulation_client *clients; /* [client_count], owned: those that train, then other tests */
-    size_t client_count;
+    size_t client_count; /* a crowd is not listed, nor is there a constant answer of it */
     trib_tally federated;
     trib_tally pooled;
     trib_tally local;    /* sum over the clients' own models */

@@ -1,6 +1,7 @@
 #include "common/tensor/elementwise.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "common/base/vectorise.h"
 
@@ -30,6 +31,33 @@ static void rows_sum(const float *restrict matrix, size_t rows, size_t columns, 
             sums[i] += scale * from[i];
         }
     }
+}
+
+/* An exponent of all ones. No early way out, so that it is a vector's work. */
+TRIB_CLONES
+static uint32_t count_wild(const float *values, size_t count) {
+    uint32_t wild = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        wild |= (bits & 0x7F800000u) == 0x7F800000u ? 1u : 0u;
+    }
+    return wild;
+}
+
+bool trib_all_finite(const float *values, size_t count) {
+    return count_wild(values, count) == 0;
+}
+
+TRIB_CLONES
+static void subtract(size_t count, const float *restrict x, float *restrict y) {
+    for (size_t i = 0; i < count; i++) {
+        y[i] -= x[i];
+    }
+}
+
+void trib_subtract(size_t count, const float *x, float *y) {
+    subtract(count, x, y);
 }
 
 TRIB_CLONES

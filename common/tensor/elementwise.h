@@ -6,6 +6,7 @@
 #ifndef TRIB_TENSOR_ELEMENTWISE_H
 #define TRIB_TENSOR_ELEMENTWISE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,12 @@ void trib_relu_backward(size_t count, const float *y, float *gradient);
  * `winners` may be NULL. */
 void trib_rows_maximum(const float *x, size_t groups, size_t size, size_t channels, float *y,
                        uint32_t *winners);
+
+/* Whether none of them is NaN or infinite. */
+bool trib_all_finite(const float *values, size_t count);
+
+/* y -= x */
+void trib_subtract(size_t count, const float *x, float *y);
 
 /* One step of Adam over `count` values: Kingma and Ba 2015, algorithm 1, with the two bias
  * corrections already in `rate` and `epsilon`. gradient gets l2 * w added first. */

@@ -88,12 +88,41 @@ static void adam_moves_by_the_rate_at_its_first_step(void **state) {
     assert_float_equal(w[1], 1.01f, 1e-5f);
 }
 
+static void one_wild_value_among_many_is_seen(void **state) {
+    (void)state;
+    static const float wild[3] = {NAN, INFINITY, -INFINITY};
+    float values[70] = {-3.4e38f, 1e-45f};
+    assert_true(trib_all_finite(values, 70));
+    assert_true(trib_all_finite(values, 0));
+    for (size_t at = 0; at < 70; at++) {
+        float before = values[at];
+        values[at] = wild[at % 3];
+        assert_false(trib_all_finite(values, 70));
+        values[at] = before;
+    }
+}
+
+static void a_difference_is_taken_value_by_value(void **state) {
+    (void)state;
+    float x[19], y[19];
+    for (int i = 0; i < 19; i++) {
+        x[i] = 0.1f * (float)i;
+        y[i] = 7.3f - (float)i;
+    }
+    trib_subtract(19, x, y);
+    for (int i = 0; i < 19; i++) {
+        assert_true(y[i] == 7.3f - (float)i - 0.1f * (float)i);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_added_to_and_summed),
         cmocka_unit_test(relu_passes_positives_and_nan),
         cmocka_unit_test(the_maximum_of_each_channel_names_the_first_of_equals),
         cmocka_unit_test(adam_moves_by_the_rate_at_its_first_step),
+        cmocka_unit_test(one_wild_value_among_many_is_seen),
+        cmocka_unit_test(a_difference_is_taken_value_by_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,10 @@
  * index order and gives the same bits on every processor. OpenBLAS (hosts) is checked against it.
  * Training bits depend on the table, so its name belongs into the model card.
  *
- * threads  a table is plain data without state; its functions are pure
+ * threads  a table is plain data without state, and the reference's functions are pure. OpenBLAS
+ * built without threads, as Debian builds the serial one, does not guard its buffers: two threads
+ * in its products at once get wrong sums. One thread of a process uses its table, or all of them
+ * use that of trib_kernels_shared
  */
 #ifndef TRIB_TENSOR_KERNELS_H
 #define TRIB_TENSOR_KERNELS_H
@@ -39,6 +42,10 @@ trib_kernels trib_kernels_reference(void);
 
 /* Hosts only. Whatever OpenBLAS chose when it was loaded: see blas_core.h. */
 trib_kernels trib_kernels_openblas(void);
+
+/* The same table for several threads: where it is OpenBLAS that computes a product, one thread
+ * waits for another. The same name and the same bits. */
+trib_kernels trib_kernels_shared(const trib_kernels *kernels);
 
 /* OK if every kernel of `candidate` agrees with the reference on small products of odd sizes.
  * errors   TRIB_E_INTERNAL naming the kernel and the two values */

@@ -1,5 +1,6 @@
 #include <cblas.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "common/tensor/kernels.h"
@@ -42,6 +43,48 @@ static void product_tn(const trib_product *product, const float *a, const float 
 
 static void axpy(size_t count, float alpha, const float *x, float *y) {
     cblas_saxpy(integer_of(count), alpha, x, 1, y, 1);
+}
+
+static pthread_mutex_t openblas_lock = PTHREAD_MUTEX_INITIALIZER; /* its packing buffers */
+
+static void product_locked(trib_product_kernel *kernel, const trib_product *product, const float *a,
+                           const float *b, float *c) {
+    int locked = pthread_mutex_lock(&openblas_lock);
+    TRIB_ASSERT(locked == 0);
+    kernel(product, a, b, c);
+    int unlocked = pthread_mutex_unlock(&openblas_lock);
+    TRIB_ASSERT(unlocked == 0);
+}
+
+static void shared_nt(const trib_product *product, const float *a, const float *b, float *c) {
+    product_locked(product_nt, product, a, b, c);
+}
+
+static void shared_nt_or_narrow(const trib_product *product, const float *a, const float *b,
+                                float *c) {
+    if (trib_narrow_product_suits(product)) {
+        product_nt_or_narrow(product, a, b, c);
+    } else {
+        shared_nt(product, a, b, c);
+    }
+}
+
+static void shared_nn(const trib_product *product, const float *a, const float *b, float *c) {
+    product_locked(product_nn, product, a, b, c);
+}
+
+static void shared_tn(const trib_product *product, const float *a, const float *b, float *c) {
+    product_locked(product_tn, product, a, b, c);
+}
+
+trib_kernels trib_kernels_shared(const trib_kernels *kernels) {
+    trib_kernels shared = *kernels;
+    if (kernels->product_nn == product_nn) {
+        shared.product_nt = kernels->product_nt == product_nt ? shared_nt : shared_nt_or_narrow;
+        shared.product_nn = shared_nn;
+        shared.product_tn = shared_tn;
+    }
+    return shared;
 }
 
 trib_kernels trib_kernels_openblas(void) {

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -169,6 +170,53 @@ static void openblas_hands_narrow_products_over(void **state) {
     assert_memory_equal(found, expected, sizeof found);
 }
 
+/* The forward pass of a small dense layer: short work, for which OpenBLAS lays matrices out in its
+ * buffers all the same. */
+enum { PASS_ROWS = 8, PASS_COLUMNS = 384, PASS_DEPTH = 21, PASS_TURNS = 60000 };
+static const trib_product forward = {PASS_ROWS, PASS_COLUMNS, PASS_DEPTH, 1.0f, 0.0f};
+
+/* Multiplies again and again, and counts what came out otherwise. */
+typedef struct multiplying {
+    const trib_kernels *kernels;
+    pthread_t thread;
+    size_t wrong;
+    float a[PASS_ROWS * PASS_DEPTH], b[PASS_COLUMNS * PASS_DEPTH];
+    float wanted[PASS_ROWS * PASS_COLUMNS], found[PASS_ROWS * PASS_COLUMNS];
+} multiplying;
+
+static void *multiply(void *argument) {
+    multiplying *mine = argument;
+    for (int turn = 0; turn < PASS_TURNS; turn++) {
+        mine->kernels->product_nt(&forward, mine->a, mine->b, mine->found);
+        mine->wrong += memcmp(mine->found, mine->wanted, sizeof mine->found) != 0;
+    }
+    return NULL;
+}
+
+/* With OpenBLAS's own table, some of these are wrong where two processors are free. */
+static void a_shared_table_serves_threads_at_once(void **state) {
+    (void)state;
+    static multiplying both[2];
+    trib_kernels alone = trib_kernels_openblas(), shared = trib_kernels_shared(&alone);
+    assert_string_equal(shared.name, alone.name);
+    check_forms(&shared);
+    for (uint32_t i = 0; i < 2; i++) {
+        both[i].kernels = &shared;
+        fill(both[i].a, PASS_ROWS * PASS_DEPTH, i);
+        fill(both[i].b, PASS_COLUMNS * PASS_DEPTH, 7 + i);
+        alone.product_nt(&forward, both[i].a, both[i].b, both[i].wanted);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&both[i].thread, NULL, multiply, &both[i]), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(both[i].thread, NULL), 0);
+    }
+    assert_int_equal(both[0].wrong + both[1].wrong, 0);
+    trib_kernels reference = trib_kernels_reference(), same = trib_kernels_shared(&reference);
+    assert_true(same.product_nn == reference.product_nn);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_reference_gives_products_worked_out_by_hand),
@@ -178,6 +226,7 @@ int main(void) {
         cmocka_unit_test(a_kernel_that_computes_wrong_does_not_verify),
         cmocka_unit_test(narrow_products_agree_with_the_reference_and_with_one_another),
         cmocka_unit_test(openblas_hands_narrow_products_over),
+        cmocka_unit_test(a_shared_table_serves_threads_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "common/base/checked.h"
 #include "common/base/heap.h"
 #include "common/nn/loss.h"
+#include "common/tensor/elementwise.h"
 #include "common/train/trainer_state.h"
 
 static trib_status check_plan(const trib_train_plan *plan) {
@@ -204,7 +205,8 @@ trib_status trib_train_local(trib_trainer *trainer, float *parameters,
     for (uint32_t epoch = 0; epoch < trainer->plan.epochs; epoch++) {
         TRIB_TRY(train_epoch(trainer, parameters, examples, task, epoch, &result));
     }
-    for (size_t i = 0; i < trainer->model.parameter_count; i++) {
+    bool finite = trib_all_finite(parameters, trainer->model.parameter_count);
+    for (size_t i = 0; !finite && i < trainer->model.parameter_count; i++) {
         if (!isfinite(parameters[i])) {
             return TRIB_FAIL(TRIB_E_STATE,
                              "training diverged: parameter %zu is not finite: lower the learning "

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/update/quantise.h"
+
 enum { FORMAT_VERSION = 1, MAX_RESCALES = 64 };
 
 static uint32_t block_count(uint32_t count, uint32_t block) {
@@ -53,39 +55,13 @@ static void write_header(trib_writer *packed, trib_codec codec, uint32_t count, 
     trib_write_u32(packed, weight);
 }
 
-/* One block of int8: the scale is the largest magnitude over 127; a value between two steps goes
- * up with the probability of its fraction, so that rounding does not bias the sum. */
-static void quantise_block(const float *values, uint32_t count, trib_random *random,
-                           float *ret_scale, uint8_t *ret_steps) {
-    float largest = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        float magnitude = fabsf(values[i]);
-        largest = magnitude > largest ? magnitude : largest;
-    }
-    float scale = largest / 127.0f;
-    if (scale < 0x1p-120f) { /* so small that steps would be subnormal: nothing to say */
-        scale = 0;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        int step = 0;
-        if (scale > 0) {
-            float exact = values[i] / scale;
-            float below = floorf(exact);
-            step = (int)below + (trib_random_uniform(random) < exact - below);
-            step = step > 127 ? 127 : step < -127 ? -127 : step;
-        }
-        ret_steps[i] = (uint8_t)(int8_t)step;
-    }
-    *ret_scale = scale;
-}
-
 static void pack_int8(const float *delta, uint32_t count, trib_random *random, uint8_t *body) {
     uint8_t *steps = body + 4 * (size_t)block_count(count, TRIB_UPDATE_BLOCK);
     for (uint32_t first = 0; first < count; first += TRIB_UPDATE_BLOCK) {
         uint32_t left = count - first;
         float scale;
-        quantise_block(delta + first, left < TRIB_UPDATE_BLOCK ? left : TRIB_UPDATE_BLOCK, random,
-                       &scale, steps + first);
+        trib_quantise_block(delta + first, left < TRIB_UPDATE_BLOCK ? left : TRIB_UPDATE_BLOCK,
+                            random, &scale, steps + first);
         uint32_t bits;
         memcpy(&bits, &scale, sizeof bits);
         trib_store_u32(body + 4 * (size_t)(first / TRIB_UPDATE_BLOCK), bits);
@@ -104,19 +80,14 @@ static void rescale(uint8_t *numbers, uint32_t count, double factor) {
     }
 }
 
-trib_status trib_update_pack(trib_codec codec, float *delta, uint32_t count, uint32_t weight,
-                             float clip_norm, trib_random *random, trib_writer *ret_packed) {
-    if (weight == 0 || weight > TRIB_UPDATE_MAX_WEIGHT || count == 0 ||
-        count > TRIB_UPDATE_MAX_COUNT) {
-        return TRIB_FAIL(TRIB_E_ARGUMENT,
-                         "%u parameters of weight %u: at least 1, at most %d and %d", count, weight,
-                         TRIB_UPDATE_MAX_COUNT, TRIB_UPDATE_MAX_WEIGHT);
+/* Sums take turns in lanes first: what is well within the bound, as most is, needs no more. What
+ * may be past it is summed in index order, from which the factor comes. */
+static trib_status clip(float *delta, uint32_t count, float clip_norm) {
+    double squared = trib_quantise_squared(delta, count);
+    if (within(squared * (1 + 1e-6), clip_norm)) {
+        return TRIB_SUCCESS;
     }
-    size_t size = trib_update_packed_size(codec, count);
-    if (ret_packed->overflow || size > ret_packed->capacity - ret_packed->size) {
-        return TRIB_FAIL(TRIB_E_LIMIT, "a packed update needs %zu bytes", size);
-    }
-    double squared = 0;
+    squared = 0;
     for (uint32_t i = 0; i < count; i++) {
         squared += (double)delta[i] * (double)delta[i];
     }
@@ -130,6 +101,22 @@ trib_status trib_update_pack(trib_codec codec, float *delta, uint32_t count, uin
             delta[i] = (float)((double)delta[i] * factor);
         }
     }
+    return TRIB_SUCCESS;
+}
+
+trib_status trib_update_pack(trib_codec codec, float *delta, uint32_t count, uint32_t weight,
+                             float clip_norm, trib_random *random, trib_writer *ret_packed) {
+    if (weight == 0 || weight > TRIB_UPDATE_MAX_WEIGHT || count == 0 ||
+        count > TRIB_UPDATE_MAX_COUNT) {
+        return TRIB_FAIL(TRIB_E_ARGUMENT,
+                         "%u parameters of weight %u: at least 1, at most %d and %d", count, weight,
+                         TRIB_UPDATE_MAX_COUNT, TRIB_UPDATE_MAX_WEIGHT);
+    }
+    size_t size = trib_update_packed_size(codec, count);
+    if (ret_packed->overflow || size > ret_packed->capacity - ret_packed->size) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "a packed update needs %zu bytes", size);
+    }
+    TRIB_TRY(clip(delta, count, clip_norm));
     uint8_t *start = ret_packed->data + ret_packed->size;
     write_header(ret_packed, codec, count, weight);
     uint8_t *body = start + TRIB_UPDATE_HEADER_BYTES;
@@ -146,6 +133,7 @@ trib_status trib_update_pack(trib_codec codec, float *delta, uint32_t count, uin
 
     /* Stochastic rounding lengthens vectors, and so may rounding to float: shrink what carries the
      * size until the bound holds for what the cloud will decode. */
+    double squared;
     trib_update_view view;
     TRIB_TRY(trib_update_open(trib_bytes_of(start, size), &view));
     for (int tries = 0; !within(squared = squared_norm(&view), clip_norm); tries++) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "common/update/quantise.h"
 #include "common/update/update.h"
 
 enum { MANY = 5000 };
@@ -170,6 +171,69 @@ static void the_same_draws_pack_to_the_same_bytes(void **state) {
     assert_memory_equal(first, storage, trib_update_packed_size(TRIB_CODEC_INT8, MANY));
 }
 
+/* One value after the other, a draw for each. */
+static void one_by_one(const float *values, uint32_t count, trib_random *random, float *ret_scale,
+                       uint8_t *ret_steps) {
+    float largest = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        largest = fabsf(values[i]) > largest ? fabsf(values[i]) : largest;
+    }
+    float scale = largest / 127.0f;
+    for (uint32_t i = 0; i < count; i++) {
+        float exact = values[i] / scale, below = floorf(exact);
+        int step = (int)below + (trib_random_uniform(random) < exact - below);
+        step = step > 127 ? 127 : step < -127 ? -127 : step;
+        ret_steps[i] = (uint8_t)(int8_t)step;
+    }
+    *ret_scale = scale;
+}
+
+static void a_block_is_quantised_as_value_by_value(void **state) {
+    (void)state;
+    make_delta(9, 0.3f);
+    delta[3] = -0.0f;
+    trib_random one, many;
+    trib_random_init(&one, 1, "g", 2, TRIB_PURPOSE_QUANTISE);
+    many = one;
+    for (uint32_t first = 0, count = 1; first + count < MANY; first += count, count++) {
+        uint8_t expected[TRIB_UPDATE_BLOCK], found[TRIB_UPDATE_BLOCK];
+        float scale_one, scale_many;
+        count = count > TRIB_UPDATE_BLOCK ? 1 : count;
+        one_by_one(delta + first, count, &one, &scale_one, expected);
+        trib_quantise_block(delta + first, count, &many, &scale_many, found);
+        assert_true(scale_one == scale_many);
+        assert_memory_equal(found, expected, count);
+    }
+    assert_int_equal(trib_random_u32(&one), trib_random_u32(&many));
+    const float nothing[4] = {0, -0.0f, 1e-40f, 0}; /* no draw for what is as good as zero */
+    uint8_t steps[4];
+    float scale;
+    trib_quantise_block(nothing, 4, &many, &scale, steps);
+    assert_true(scale == 0 && steps[2] == 0);
+    assert_int_equal(trib_random_u32(&one), trib_random_u32(&many));
+}
+
+static void squares_in_lanes_are_added_in_the_order_that_the_format_says(void **state) {
+    (void)state;
+    uint8_t values[700];
+    for (size_t i = 0; i < sizeof values; i++) {
+        values[i] = (uint8_t)(i * 37 + 11);
+    }
+    for (uint32_t count = 0; count <= sizeof values; count += 1 + count / 3) {
+        double lanes[TRIB_NORM_LANES] = {0}, sum = 0;
+        trib_norm norm = {{0}};
+        for (uint32_t i = 0; i < count; i++) {
+            double x = (double)(int8_t)values[i] * 0.3;
+            lanes[i % TRIB_NORM_LANES] += x * x;
+        }
+        for (int lane = 0; lane < TRIB_NORM_LANES; lane++) {
+            sum += lanes[lane];
+        }
+        trib_norm_add_i8(&norm, values, count, 0.3);
+        assert_true(trib_norm_squared(&norm) == sum);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(float32_within_the_bound_comes_back_as_it_was),
@@ -179,6 +243,8 @@ int main(void) {
         cmocka_unit_test(what_the_format_does_not_allow_is_refused),
         cmocka_unit_test(nan_and_infinity_are_refused_at_both_ends),
         cmocka_unit_test(the_same_draws_pack_to_the_same_bytes),
+        cmocka_unit_test(a_block_is_quantised_as_value_by_value),
+        cmocka_unit_test(squares_in_lanes_are_added_in_the_order_that_the_format_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
