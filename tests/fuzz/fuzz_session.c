@@ -48,8 +48,12 @@ static void put_into_outbox(play *p, uint64_t round) {
     p->outbox[p->waiting++] = round;
 }
 
-/* Only the update that is being sent can be judged. */
-static void take_verdict(play *p, uint64_t round) {
+/* Only the update that is being sent can be judged; of others an acceptance can be taken back. */
+static void take_verdict(play *p, uint64_t round, const char *text) {
+    if ((p->waiting == 0 || p->outbox[0] != round) &&
+        (strncmp(text, "discarded", 9) == 0 || strncmp(text, "abandoned", 9) == 0)) {
+        return;
+    }
     FUZZ_MUST(p->waiting > 0 && p->outbox[0] == round);
     memmove(p->outbox, p->outbox + 1, --p->waiting * sizeof *p->outbox);
 }
@@ -66,7 +70,7 @@ static void look_at_actions(play *p, bool lost) {
         if (action->kind == EDGE_ACTION_TRAIN) {
             put_into_outbox(p, action->number);
         } else if (action->kind == EDGE_ACTION_OUTBOX_VERDICT) {
-            take_verdict(p, action->number);
+            take_verdict(p, action->number, action->text);
         }
     }
     topic_of(TRIB_TOPIC_UP_JOIN, topic);
