@@ -5,7 +5,6 @@ Every receipted update counts exactly once, and every round's model equals, bit 
 made from the gateways' own receipts and updates by an implementation that shares nothing with ours.
 """
 import collections
-import hashlib
 import os
 import pathlib
 import random
@@ -15,9 +14,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from fleet import BUILD, Fleet, wait_for  # noqa: E402
-import exact_sum  # noqa: E402
 import machines  # noqa: E402
-import numpy as np  # noqa: E402
+import promises  # noqa: E402
 
 GATEWAYS = int(os.environ.get("TRIB_CRASH_GATEWAYS", "16"))
 KILLS = int(os.environ.get("TRIB_CRASH_KILLS", "50"))
@@ -26,9 +24,6 @@ PHASES = ["receive", "append", "fsync", "receipt", "close", "commit", "publish"]
 EDGE_PHASES = ["receive", "append", "fsync", "receipt", "close"]
 EDGE_KILLS = KILLS * 2 // 5
 CLIP, WEIGHT, NAME = 10, 65536, "rotating-machine"
-KEEP = """CREATE TABLE IF NOT EXISTS kept (round INTEGER PRIMARY KEY, payload BLOB);
-CREATE TRIGGER IF NOT EXISTS keep AFTER INSERT ON outbox
-BEGIN INSERT OR IGNORE INTO kept VALUES (new.round, new.payload); END;"""
 
 random.seed(SEED)
 shim = BUILD / "tests/support/libkill_shim.so"
@@ -41,20 +36,6 @@ def state(fleet):
 def start_gateway(fleet, recording, environment=None):
     fleet.start_edge(recording.stem, NAME, f"{{kind: replay, path: {recording}, speed: max}}",
                      environment=environment)
-
-
-def keep_updates(fleet, recordings):
-    """Lets each agent make its database, then has the database keep every update that passes through."""
-    for recording in recordings:
-        start_gateway(fleet, recording)
-    for recording in recordings:
-        path = fleet.folder / f"state-{recording.stem}/state.db"
-        wait_for(f"{path}", path.exists, 30)
-        wait_for(f"{recording.stem} starts", lambda: "started" in fleet.log(recording.stem), 30)
-    for recording in recordings:
-        fleet.stop(recording.stem)
-        with fleet.database(recording.stem) as connection:
-            connection.executescript(KEEP)
 
 
 def killing(fleet, phase, nth):
@@ -94,42 +75,6 @@ def cloud_command(fleet):
     return [CLOUD, "--config", fleet.folder / "cloud.yaml"]
 
 
-def check_models(fleet, rounds, recordings):
-    """Every closed round of training, again, from what gateways kept."""
-    kept = collections.defaultdict(dict)
-    for recording in recordings:
-        with fleet.database(recording.stem) as connection:
-            for number, payload in connection.execute("SELECT round, payload FROM kept"):
-                kept[number][recording.stem] = payload
-    receipts = collections.defaultdict(dict)
-    for recording in recordings:
-        with fleet.database(recording.stem) as connection:
-            for number, digest, verdict in connection.execute("SELECT * FROM receipt"):
-                receipts[number][recording.stem] = (digest, verdict)
-    base = None
-    checked = 0
-    for entry in rounds:
-        if entry["outcome"] != "closed":
-            continue
-        after, header = exact_sum.read_parameters(fleet.api("GET", f"/v1/models/{entry['model']}"))
-        if entry["kind"] == "training":
-            number = entry["number"]
-            counted = [name for name, (digest, verdict) in receipts[number].items()
-                       if verdict.startswith(("accepted", "duplicate"))]
-            for name in counted:
-                assert hashlib.sha256(kept[number][name]).digest() == receipts[number][name][0]
-            assert len(counted) == entry["updates"], (
-                f"round {number}: {len(counted)} receipts, {entry['updates']} counted")
-            mean, weight = exact_sum.mean([kept[number][name] for name in sorted(counted)],
-                                          GATEWAYS, WEIGHT, CLIP)
-            assert weight == entry["weight"], (weight, entry)
-            expected = (base.astype(np.float64) + 1.0 * mean).astype(np.float32)
-            assert expected.tobytes() == after.tobytes(), f"round {number}: another model"
-            checked += 1
-        base = after
-    return checked
-
-
 with Fleet("crash") as fleet:
     recordings = machines.generate(fleet.folder / "data", GATEWAYS, seconds=8, seed=SEED)
     document = machines.document(GATEWAYS, 100000, quorum=GATEWAYS, deadline_s=600,
@@ -137,7 +82,8 @@ with Fleet("crash") as fleet:
     fleet.start_broker()
     fleet.start_cloud()
     fleet.apply(document)
-    keep_updates(fleet, recordings)
+    by_name = {recording.stem: recording for recording in recordings}
+    promises.keep_updates(fleet, by_name, lambda name: start_gateway(fleet, by_name[name]))
     for recording in recordings:
         start_gateway(fleet, recording)
     wait_for("rounds", lambda: (state(fleet)["model"] or {"round": 0})["round"] >= 1, 120)
@@ -180,14 +126,6 @@ with Fleet("crash") as fleet:
     wait_for("rounds after the faults", lambda: state(fleet)["stage"] == "done", 120)
     for recording in recordings:
         wait_for(f"{recording.stem}'s outbox empties", lambda: fleet.outbox(recording.stem) == 0, 60)
-    rounds, after = [], -1
-    while True:
-        page = fleet.api("GET", f"/v1/federations/{NAME}/rounds?after={after}")["rounds"]
-        if not page:
-            break
-        rounds += page
-        after = page[-1]["number"]
-    assert len({r["number"] for r in rounds}) == len(rounds)
-    checked = check_models(fleet, rounds, recordings)
+    checked = promises.check_models(fleet, promises.all_rounds(fleet, NAME), list(by_name), CLIP, WEIGHT)
     assert checked >= 3
     print(f"{checked} rounds equal their integer sums bit for bit; passed")

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""The n-th write of the real programs meets a full disk, or a disk that fails; the n-th allocation fails.
+
+Either the program goes on, or it ends with status 1 and a word about why, and a restart recovers: never a
+signal, never a hang, and the promises of tests/support/promises.py hold throughout.
+
+    failing.py [disk] [memory]      both, if none is named
+    TRIB_FAILING_SECONDS=n          for each sweep; 0: until all points were visited
+    TRIB_FAILING_SEED=n             of the order in which points are visited
+"""
+import collections
+import os
+import pathlib
+import random
+import shutil
+import signal
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from fleet import BUILD, Fleet, wait_for  # noqa: E402
+import promises  # noqa: E402
+
+GATEWAYS = 2
+SECONDS = int(os.environ.get("TRIB_FAILING_SECONDS", "12"))
+SEED = int(os.environ.get("TRIB_FAILING_SEED", "1"))
+SHIM = BUILD / "tests/support/libfail_shim.so"
+NEVER = 10**9
+PATIENCE = 75  # seconds; a join without a welcome may take its longest pause
+
+random.seed(SEED)
+
+
+class Victim:
+    """One of the two programs, started with a fault."""
+
+    def __init__(self, fleet, federation, name):
+        self.fleet, self.federation, self.name = fleet, federation, name
+        self.folder = fleet.folder / ("cloud" if name == "cloud" else f"state-{name}")
+        self.told, self.trace, self.full = (fleet.folder / end for end in ("failed", "trace", "full"))
+
+    def start(self, **faults):
+        environment = None
+        if faults:
+            environment = dict(os.environ, LD_PRELOAD=str(SHIM), TRIB_FAIL_FOLDER=str(self.folder),
+                               TRIB_FAIL_LOG=str(self.told), **faults)
+        self.told.unlink(missing_ok=True)
+        self.mark = len(self.fleet.log(self.name))
+        if self.name == "cloud":
+            return self.federation.start_cloud(environment)
+        return self.federation.start_gateway(self.name, environment)
+
+    def failed(self):
+        """What has failed: the kind and which."""
+        return self.told.read_text().split() if self.told.exists() else None
+
+    def log(self):
+        return self.fleet.log(self.name)[self.mark:]
+
+    def ended(self):
+        """Its status, if it has ended by itself; then it is started again, without faults."""
+        code = self.fleet.processes[self.name].poll()
+        if code is not None:
+            del self.fleet.processes[self.name]
+            assert code == 1, f"{self.name} ended with {code} after {self.failed()}: {self.log()[-3000:]}"
+            assert "cannot start" in self.log() or "why=" in self.log(), self.log()
+        return code is not None
+
+    def stop(self):
+        process = self.fleet.processes[self.name]
+        self.fleet.stop(self.name)
+        assert process.returncode in (0, 1), f"{self.name}, stopped: {process.returncode}: {self.log()[-3000:]}"
+
+
+def kinds_of(victim, **counting):
+    """The kinds of operations of a start and two rounds, in order."""
+    victim.fleet.stop(victim.name)
+    victim.trace.unlink(missing_ok=True)
+    victim.start(TRIB_FAIL_TRACE=str(victim.trace), **counting)
+    victim.federation.go_on(2)
+    victim.stop()
+    return [line.split()[0] for line in victim.trace.read_text().splitlines()]
+
+
+def visit(victim, lasts, **fault):
+    """One point. Its kind, or None if it was never reached; and whether it ended the program."""
+    federation, first, ended = victim.federation, None, False
+    if lasts:
+        victim.full.touch()
+        fault["TRIB_FAIL_WHILE"] = str(victim.full)
+    victim.start(**fault)
+    end = time.monotonic() + PATIENCE
+    while True:
+        now = federation.round_if_it_answers()
+        first = now if first is None else first
+        if victim.ended():
+            ended = True
+            victim.full.unlink(missing_ok=True)
+            kind = victim.failed()
+            victim.start()
+            federation.go_on(1, PATIENCE)
+            break
+        kind = victim.failed()
+        if lasts and kind and victim.full.exists():
+            time.sleep(random.random())  # how long it is full is part of what is tested
+            victim.full.unlink()
+            first = None
+        elif now is not None and now >= first + 2:
+            break
+        assert time.monotonic() < end, f"{victim.name} hangs after {kind}: {victim.log()[-3000:]}"
+        time.sleep(0.01)
+    victim.stop()
+    return (kind or [None])[0], ended
+
+
+def sweep(what, victim, variable, value, lasts=False):
+    """Points in a drawn order, at least one of each kind; all of them if there is time."""
+    kinds = kinds_of(victim, **{variable: value(NEVER)})
+    points = random.sample(range(1, len(kinds) + 1), len(kinds))
+    began, seen, ends = time.monotonic(), collections.Counter(), 0
+    missing = set(kinds)
+    while points and (missing or SECONDS == 0 or time.monotonic() < began + SECONDS):
+        nth = next((n for n in points if kinds[n - 1] in missing), points[0])
+        points.remove(nth)
+        kind, ended = visit(victim, lasts, **{variable: value(nth)})
+        seen[kind] += 1
+        missing.discard(kind)
+        ends += ended
+        if victim.name != "cloud":
+            promises.check_slot(victim.fleet, victim.name)
+    reached = sum(seen.values()) - seen.pop(None, 0)
+    print(f"{what} of {victim.name}: {reached} of {len(kinds)} points, {ends} ended it, {dict(seen)}, in "
+          f"{time.monotonic() - began:.0f} s", flush=True)
+    assert not missing, f"{what}: never failed: {missing}"
+    victim.start()
+    victim.federation.go_on()
+
+
+if shutil.which("mosquitto_sub") is None:
+    print("skipped: mosquitto-clients is not installed")
+    sys.exit(77)
+
+what = sys.argv[1:] or ["disk", "memory"]
+with Fleet("failing") as fleet:
+    federation = promises.Federation(fleet, GATEWAYS)
+    for name in ("cloud", federation.names[0]):
+        victim = Victim(fleet, federation, name)
+        if "disk" in what:
+            sweep("a full disk", victim, "TRIB_FAIL_WRITE", lambda n: f"{n}+:ENOSPC", lasts=True)
+            sweep("a failing disk", victim, "TRIB_FAIL_WRITE", lambda n: f"{n}:EIO")
+        if "memory" in what:
+            sweep("a failed allocation", victim, "TRIB_FAIL_ALLOC", str)
+    print(federation.check())
+    print("passed")
