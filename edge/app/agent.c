@@ -148,6 +148,7 @@ static trib_status start_stored(edge_agent *agent) {
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer document = {.ceiling = TRIB_DOCUMENT_MAX_BYTES};
     trib_status status = edge_outbox_load_document(agent->outbox, &document);
     if (status.code == TRIB_E_NOT_FOUND) {
+        edge_session_document_lost(agent->session); /* if there was one, it could not be stored */
         return TRIB_SUCCESS;
     }
     TRIB_TRY(status);

@@ -6,15 +6,23 @@
 
 void edge_rounds_document(edge_agent *agent, trib_bytes document) {
     trib_federation *parsed = trib_allocate(1, sizeof *parsed);
-    if (parsed == NULL || !trib_ok(trib_federation_parse("federation", document, parsed)) ||
+    trib_status status = TRIB_SUCCESS;
+    if (parsed != NULL) {
+        status = trib_federation_parse("federation", document, parsed);
+    }
+    if (parsed == NULL || !trib_ok(status) ||
         strcmp(parsed->name, agent->identity.federation) != 0) {
         trib_log(TRIB_LOG_ERROR, "federation document refused", "why=%s",
                  parsed == NULL ? "no memory" : trib_message());
+        if (parsed == NULL || status.code == TRIB_E_IO) {
+            edge_session_document_lost(agent->session); /* that passes */
+        }
         trib_free(parsed);
         return;
     }
     if (!trib_ok(edge_outbox_store_document(agent->outbox, document))) {
         trib_log(TRIB_LOG_ERROR, "federation document not stored", "why=%s", trib_message());
+        edge_session_document_lost(agent->session);
     }
     edge_samples_change(agent, parsed);
 }

@@ -192,6 +192,8 @@ void edge_session_heard(edge_session *session) {
 
 void edge_session_document_lost(edge_session *session) {
     session->state.revision = 0;
+    session->federation_known = false; /* so that it is asked for, whatever else comes */
+    session->ask_due_ms = session->now_ms + EDGE_ASK_FIRST_MS; /* a full disk stays full a while */
 }
 
 void edge_session_connected(edge_session *session, uint64_t now_ms, edge_actions *ret_actions) {

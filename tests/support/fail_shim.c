@@ -1,17 +1,13 @@
 /* Preloaded into tributary-cloud or tributary-edge: the n-th write, or the n-th allocation, fails.
  *
- *     TRIB_FAIL_FOLDER=path      the files that count: below this folder. Allocations count from when
- *                                the first of them was opened
- *     TRIB_FAIL_WRITE=n:ENOSPC   the n-th (1, 2 ...) that needs room: a write, which then has written
- *                                a half; a new file or folder
- *                     n:EIO      the n-th of all that the disk may refuse: a write, a sync, a
- *                                truncation, a rename, a removal
- *                     n+:...     from the n-th on, as long as TRIB_FAIL_WHILE, if given, exists
- *     TRIB_FAIL_ALLOC=n          the n-th allocation by the program, or by a library it hands its
- *                                work to. What Paho, OpenSSL and the C library ask for does not
- *                                count: how they bear it is not ours
- *     TRIB_FAIL_LOG=file         gets a line for the first that fails: what it was
- *     TRIB_FAIL_TRACE=file       gets a line for each that counts: what it is
+ *     TRIB_FAIL_FOLDER=path      the files that count: below this folder. Allocations count from
+ * when the first of them was opened TRIB_FAIL_WRITE=n:ENOSPC   the n-th (1, 2 ...) that needs room:
+ * a write, which then has written a half; a new file or folder n:EIO      the n-th of all that the
+ * disk may refuse: a write, a sync, a truncation, a rename, a removal n+:...     from the n-th on,
+ * as long as TRIB_FAIL_WHILE, if given, exists TRIB_FAIL_ALLOC=n          the n-th allocation by
+ * the program, or by a library it hands its work to. What Paho, OpenSSL and the C library ask for
+ * does not count: how they bear it is not ours TRIB_FAIL_LOG=file         gets a line for the first
+ * that fails: what it was TRIB_FAIL_TRACE=file       gets a line for each that counts: what it is
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -37,7 +33,7 @@ static _Atomic int opened, told;
 static _Thread_local int ours;
 
 static int add_range(struct dl_phdr_info *info, size_t size, void *context) {
-    static const char *const libraries[] = {"libsqlite3", "libjansson",    "libyaml",     "libzstd",
+    static const char *const libraries[] = {"libsqlite3", "libjansson",    "libyaml",   "libzstd",
                                             "libmbed",    "libmicrohttpd", "libkissfft"};
     (void)size;
     (void)context;

@@ -1,14 +1,14 @@
-/* Preloaded into tributary-cloud or tributary-edge: the power goes after a chosen durable operation.
+/* Preloaded into tributary-cloud or tributary-edge: the power goes after a chosen durable
+ * operation.
  *
  *     TRIB_POWER_FOLDER=path    the files that count: below this folder, which is always there
- *     TRIB_POWER_CUT=n          after the n-th operation (1, 2 ...): a write, a sync, a truncation, a
- *                               new file or folder, a rename, a removal
- *     TRIB_POWER_KEEP=none      all that was not synced is lost (so without it)
- *                     all       nothing is: a kill, without loss of power
- *                     seed      a drawn part of it is kept: writes of each file one by one, some torn;
- *                               changes of names up to one of them, as a journal of names has it
- *     TRIB_POWER_LOG=file       gets a line when it goes: what the operation was, and on which file
- *     TRIB_POWER_COUNT=file     gets a line with the number of operations if it ends by itself
+ *     TRIB_POWER_CUT=n          after the n-th operation (1, 2 ...): a write, a sync, a truncation,
+ * a new file or folder, a rename, a removal TRIB_POWER_KEEP=none      all that was not synced is
+ * lost (so without it) all       nothing is: a kill, without loss of power seed      a drawn part
+ * of it is kept: writes of each file one by one, some torn; changes of names up to one of them, as
+ * a journal of names has it TRIB_POWER_LOG=file       gets a line when it goes: what the operation
+ * was, and on which file TRIB_POWER_COUNT=file     gets a line with the number of operations if it
+ * ends by itself
  *
  * A file's bytes are durable once it was synced, a name once the folder it stands in was. What is
  * there at the start is durable. The journal of what is not durable holds what undoes it: the bytes

@@ -1,4 +1,5 @@
-/* What the preloaded libraries share: the C library's own functions, and which files a test watches.
+/* What the preloaded libraries share: the C library's own functions, and which files a test
+ * watches.
  *
  * Each is one file and one library, so that these are static.
  */
