@@ -52,7 +52,7 @@ static inline void bench_print_beside(const char *name, double value, const char
 /* What follows `option` among the program's words; NULL where it is not there. */
 static inline const char *bench_word(int argc, char **argv, const char *option) {
     for (int i = 1; i + 1 < argc; i++) {
-        if (strcmp(argv[i], option) == 0) {
+        if (argv[i] != NULL && strcmp(argv[i], option) == 0) {
             return argv[i + 1];
         }
     }
