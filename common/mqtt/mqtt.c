@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,10 +30,11 @@ typedef struct waiting_publication {
     bool retain;
 } waiting_publication;
 
-/* What a call-back of Paho's may read: fixed once the connection is begun. */
+/* What a call-back of Paho's may read: fixed once the connection is begun, but for what it says. */
 typedef struct connection {
     trib_mqtt_sink sink;
     uint64_t epoch;
+    atomic_bool unheard; /* an event, other than a message, could not be made or pushed */
 } connection;
 
 typedef enum link_state { LINK_DOWN, LINK_TRYING, LINK_UP } link_state;
@@ -77,12 +79,16 @@ static bool push_event(const connection *from, trib_mqtt_event *event) {
     return true;
 }
 
-static void push_plain(const connection *from, trib_mqtt_event_kind kind, int reason) {
+static void push_plain(connection *from, trib_mqtt_event_kind kind, int reason) {
     trib_mqtt_event *event = trib_allocate(1, sizeof *event);
+    bool pushed = false;
     if (event != NULL) {
         event->kind = kind;
         event->reason = reason;
-        (void)push_event(from, event);
+        pushed = push_event(from, event);
+    }
+    if (!pushed) {
+        atomic_store(&from->unheard, true);
     }
 }
 
@@ -304,7 +310,17 @@ static int start_connection(trib_mqtt *mqtt, connection *here) {
     return MQTTAsync_connect(mqtt->client, &options);
 }
 
+/* Whoever has not heard that it is connected, or that a publication was answered, waits for it for
+ * ever: such a connection is given up, as if it were lost. */
+static void give_up_unheard(trib_mqtt *mqtt) {
+    connection *here = &mqtt->connections[mqtt->epoch % CONNECTIONS];
+    if (mqtt->state != LINK_DOWN && atomic_exchange(&here->unheard, false)) {
+        push_plain(here, TRIB_MQTT_DISCONNECTED, -1); /* or again with the next run */
+    }
+}
+
 void trib_mqtt_run(trib_mqtt *mqtt) {
+    give_up_unheard(mqtt);
     if (mqtt->state != LINK_DOWN || trib_monotonic_ms(mqtt->options.clock) < mqtt->next_try_ms) {
         return;
     }
@@ -314,7 +330,9 @@ void trib_mqtt_run(trib_mqtt *mqtt) {
     drop_client(mqtt);
     mqtt->epoch++;
     connection *here = &mqtt->connections[mqtt->epoch % CONNECTIONS];
-    *here = (connection){mqtt->sink, mqtt->epoch};
+    here->sink = mqtt->sink;
+    here->epoch = mqtt->epoch;
+    atomic_store(&here->unheard, false);
     mqtt->state = LINK_TRYING;
     int rc = start_connection(mqtt, here);
     if (rc != MQTTASYNC_SUCCESS) {

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,12 @@ static void drop_event(void *event) {
     trib_mqtt_event_destroy(event);
 }
 
+static atomic_bool refuses; /* the next event, for want of memory */
+
 static bool push_event(void *queue, trib_mqtt_event *event) {
+    if (atomic_exchange(&refuses, false)) {
+        return false;
+    }
     return trib_queue_push(queue, event);
 }
 
@@ -501,6 +507,39 @@ static void a_lost_connection_forgets_what_waited_and_reaches_every_mark(void **
     (void)expect_publication(to, "some/topic", "fresh", false);
 }
 
+/* Runs until it says that the connection is lost. */
+static void gives_up(wire_end *to) {
+    trib_mqtt_event *event = NULL;
+    for (int i = 0; event == NULL && i < PATIENCE_MS / 10; i++) {
+        trib_mqtt_run(to->mqtt);
+        event = trib_queue_pop(to->events, 10);
+    }
+    assert_non_null(event);
+    assert_int_equal(event->kind, TRIB_MQTT_DISCONNECTED);
+    assert_true(trib_mqtt_handle(to->mqtt, event));
+    trib_mqtt_event_destroy(event);
+    assert_true(trib_mqtt_reached(to->mqtt, trib_mqtt_mark(to->mqtt)));
+    hang_up(to);
+    now_ms += trib_mqtt_wait_ms(to->mqtt);
+    connect_to_broker(to);
+}
+
+static void a_connection_of_which_something_was_not_heard_is_given_up(void **state) {
+    wire_end *to = *state;
+    static const uint8_t connack[] = {CONNACK << 4, 3, 0, 0, 0};
+    trib_mqtt_run(to->mqtt);
+    accept_one(to);
+    (void)expect(to, CONNECT);
+    atomic_store(&refuses, true); /* that it is connected */
+    answer(to, connack, sizeof connack);
+    gives_up(to);
+    assert_true(trib_ok(publish(to, "one")));
+    unsigned number = expect_publication(to, "some/topic", "one", false);
+    atomic_store(&refuses, true); /* that the publication was answered */
+    acknowledge(to, PUBACK, number, 0);
+    gives_up(to);
+}
+
 static void events_of_an_earlier_connection_are_ignored(void **state) {
     wire_end *to = *state;
     connect_to_broker(to);
@@ -529,6 +568,7 @@ int main(void) {
         CASE(subscriptions_are_made_ended_and_their_refusal_counted),
         CASE(what_is_delivered_becomes_an_event_unless_it_is_too_large),
         CASE(a_lost_connection_forgets_what_waited_and_reaches_every_mark),
+        CASE(a_connection_of_which_something_was_not_heard_is_given_up),
         CASE(events_of_an_earlier_connection_are_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
