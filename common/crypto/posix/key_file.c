@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -49,21 +50,37 @@ static trib_status write_all(int descriptor, const char *path, const trib_key_pe
     return TRIB_SUCCESS;
 }
 
-static trib_status save(const char *path, mode_t mode, const trib_key_pem *pem) {
+/* Under a name of its own first: whoever is killed halfway leaves no half a key, which would stop
+ * every start after it. A link, unlike a renaming, never replaces what is there. */
+static trib_status save_under(const char *fresh, const char *path, mode_t mode,
+                              const trib_key_pem *pem) {
     TRIB_SCOPED(close_scoped)
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (descriptor < 0 && errno == EEXIST) {
+    int descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (descriptor < 0) {
+        return TRIB_FAIL(TRIB_E_IO, "cannot create %s: %s", fresh, strerror(errno));
+    }
+    TRIB_TRY(write_all(descriptor, fresh, pem));
+    if (link(fresh, path) != 0) {
+        return errno == EEXIST
+                   ? TRIB_FAIL(TRIB_E_STATE, "%s is there already: move it away first", path)
+                   : TRIB_FAIL(TRIB_E_IO, "cannot create %s: %s", path, strerror(errno));
+    }
+    return TRIB_SUCCESS;
+}
+
+static trib_status save(const char *path, mode_t mode, const trib_key_pem *pem) {
+    char fresh[4096];
+    int length = snprintf(fresh, sizeof fresh, "%s.new", path);
+    if (length < 0 || (size_t)length >= sizeof fresh) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "the path of %s is too long", path);
+    }
+    if (access(path, F_OK) == 0) {
         return TRIB_FAIL(TRIB_E_STATE, "%s is there already: move it away first", path);
     }
-    if (descriptor < 0) {
-        return TRIB_FAIL(TRIB_E_IO, "cannot create %s: %s", path, strerror(errno));
-    }
-    trib_status status = write_all(descriptor, path, pem);
-    if (!trib_ok(status)) {
-        unlink(path); /* half a key is no key, and would stop the next attempt */
-        return status;
-    }
-    return sync_folder(path);
+    (void)unlink(fresh); /* what a crash may have left */
+    trib_status status = save_under(fresh, path, mode, pem);
+    (void)unlink(fresh);
+    return trib_ok(status) ? sync_folder(path) : status;
 }
 
 typedef struct file_text {

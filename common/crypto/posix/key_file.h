@@ -9,7 +9,10 @@
 
 #include "common/crypto/crypto.h"
 
-/* Saving never replaces a file, and is durable when it returns: a lost key locks a site out. */
+/* Saving never replaces a file, and is durable when it returns: a lost key locks a site out.
+ * Whoever is killed meanwhile leaves the whole key or none (path.new beside it, which the next one
+ * removes).
+ */
 TRIB_MUST_CHECK trib_status trib_key_file_save(const char *path, const trib_key_pair *pair);
 TRIB_MUST_CHECK trib_status trib_key_file_load(const char *path, trib_key_pair *ret_pair);
 TRIB_MUST_CHECK trib_status trib_public_key_file_save(const char *path, const trib_public_key *key);

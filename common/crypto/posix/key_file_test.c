@@ -9,9 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/crypto/posix/key_file.h"
+
+/* In the way of the real one: the process ends before what it wrote is durable. */
+static int dies_at_sync;
+int fsync(int descriptor) {
+    (void)descriptor;
+    if (dies_at_sync) {
+        _exit(7);
+    }
+    return 0;
+}
 
 static char folder[64];
 static char path[128];
@@ -27,7 +38,10 @@ static int make_folder(void **state) {
 }
 
 static int drop_folder(void **state) {
+    char fresh[160];
     (void)state;
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    unlink(fresh);
     unlink(path);
     return rmdir(folder);
 }
@@ -57,6 +71,28 @@ static void a_key_file_is_never_replaced(void **state) {
     assert_int_equal(trib_key_file_save(path, &second).code, TRIB_E_STATE);
     assert_true(trib_ok(trib_key_file_load(path, &read)));
     assert_memory_equal(&read, &first, sizeof first);
+}
+
+static void whoever_dies_while_saving_leaves_no_half_a_key(void **state) {
+    (void)state;
+    trib_key_pair pair;
+    trib_key_pair read;
+    int how = 0;
+    assert_true(trib_ok(trib_crypto_host()->generate(&pair)));
+    pid_t child = fork();
+    if (child == 0) {
+        dies_at_sync = 1;
+        _exit(trib_ok(trib_key_file_save(path, &pair)) ? 1 : 2);
+    }
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 7);
+    assert_int_equal(trib_key_file_load(path, &read).code, TRIB_E_NOT_FOUND);
+    assert_true(trib_ok(trib_key_file_save(path, &pair)));
+    assert_true(trib_ok(trib_key_file_load(path, &read)));
+    assert_memory_equal(&read, &pair, sizeof pair);
+    char fresh[160];
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    assert_int_not_equal(access(fresh, F_OK), 0);
 }
 
 static void a_private_key_that_others_may_read_is_refused(void **state) {
@@ -95,6 +131,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_saved_key_is_its_owners_alone_and_loads_again,
                                         make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(a_key_file_is_never_replaced, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(whoever_dies_while_saving_leaves_no_half_a_key, make_folder,
+                                        drop_folder),
         cmocka_unit_test_setup_teardown(a_private_key_that_others_may_read_is_refused, make_folder,
                                         drop_folder),
         cmocka_unit_test_setup_teardown(public_keys_load_and_missing_or_wrong_files_say_so,
