@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,6 +220,41 @@ static void without_memory_it_says_so(void **state) {
         failures += !trib_ok(status);
     }
     assert_true(failures > 3);
+}
+
+/* jansson's heap, of which the allocation after `left` others fails. */
+static size_t left;
+static bool refused;
+static void *jansson_allocates(size_t size) {
+    refused = refused || left == 0;
+    return left-- == 0 ? NULL : malloc(size);
+}
+
+/* A word that is left out for want of memory would make it another model's. */
+static void a_description_is_whole_or_none(void **state) {
+    (void)state;
+    TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer whole = {.ceiling = TEXT_CEILING};
+    assert_true(trib_ok(trib_federation_parse("f.yaml", trib_bytes_text(full), federation)));
+    assert_true(trib_ok(trib_meaning_print(federation, &whole)));
+    size_t failures = 0;
+    refused = true;
+    json_set_alloc_funcs(jansson_allocates, free);
+    for (size_t at = 0; refused; at++) {
+        TRIB_SCOPED(trib_buffer_deinit) trib_buffer json = {.ceiling = TEXT_CEILING};
+        left = at;
+        refused = false;
+        trib_status status = trib_meaning_print(federation, &json);
+        failures += !trib_ok(status);
+        if (trib_ok(status)) { /* all was there, or could be done without */
+            assert_int_equal(json.size, whole.size);
+            assert_memory_equal(json.data, whole.data, whole.size);
+        } else {
+            assert_int_equal(status.code, TRIB_E_IO);
+        }
+    }
+    json_set_alloc_funcs(malloc, free);
+    assert_true(failures > 100);
 }
 
 /* Changing what a model means starts a new lineage; changing how it is trained does not. */
@@ -469,6 +505,7 @@ static void a_statistic_refuses_what_it_cannot_use(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_document_is_read_as_it_says),
+        cmocka_unit_test(a_description_is_whole_or_none),
         cmocka_unit_test(the_lineage_follows_the_meaning_alone),
         cmocka_unit_test(no_value_of_another_kind_is_taken),
         cmocka_unit_test(without_memory_it_says_so),

@@ -2,22 +2,37 @@
 #include "common/federation/federation.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/federation/sections.h"
+#include "common/tensor/json_text.h"
 
-/* jansson counts references; *_new functions hand theirs on. A failed allocation shows as NULL at
- * the end, since jansson passes NULL through. */
+/* jansson counts references; what is put or appended is handed on. */
 static void release_json(json_t **value) {
     json_decref(*value);
+}
+
+/* A failed allocation shows as NULL at the end: what lacks a part becomes NULL, and so does
+ * whatever it was to be a part of. A description that lacks a word would be another model's. */
+static void put(json_t **map, const char *key, json_t *value) {
+    if (json_object_set_new(*map, key, value) != 0) {
+        json_decref(*map);
+        *map = NULL;
+    }
+}
+
+static void append(json_t **list, json_t *value) {
+    if (json_array_append_new(*list, value) != 0) {
+        json_decref(*list);
+        *list = NULL;
+    }
 }
 
 static json_t *channel_names(const trib_federation *federation, const uint32_t *channels,
                              uint32_t count) {
     json_t *list = json_array();
     for (uint32_t i = 0; i < count; i++) {
-        json_array_append_new(list, json_string(federation->channel_names[channels[i]]));
+        append(&list, json_string(federation->channel_names[channels[i]]));
     }
     return list;
 }
@@ -25,7 +40,7 @@ static json_t *channel_names(const trib_federation *federation, const uint32_t *
 static json_t *texts(const char (*names)[TRIB_COLUMN_SIZE], uint32_t count) {
     json_t *list = json_array();
     for (uint32_t i = 0; i < count; i++) {
-        json_array_append_new(list, json_string(names[i]));
+        append(&list, json_string(names[i]));
     }
     return list;
 }
@@ -34,23 +49,22 @@ static json_t *texts(const char (*names)[TRIB_COLUMN_SIZE], uint32_t count) {
 static json_t *source_json(const trib_federation *federation) {
     const trib_source_spec *source = &federation->source;
     json_t *map = json_object();
-    json_object_set_new(map, "rate_hz", json_real(source->rate_hz));
-    json_object_set_new(map, "channels", texts(source->channels, source->channel_count));
+    put(&map, "rate_hz", json_real(source->rate_hz));
+    put(&map, "channels", texts(source->channels, source->channel_count));
     if (source->time_unit != TRIB_TIME_NONE) {
         json_t *timestamp = json_object();
-        json_object_set_new(timestamp, "column", json_string(source->time_column));
-        json_object_set_new(timestamp, "unit",
-                            json_string(trib_time_unit_words[source->time_unit]));
-        json_object_set_new(map, "timestamp", timestamp);
+        put(&timestamp, "column", json_string(source->time_column));
+        put(&timestamp, "unit", json_string(trib_time_unit_words[source->time_unit]));
+        put(&map, "timestamp", timestamp);
     }
     if (source->class_count > 0) {
         json_t *label = json_object();
-        json_object_set_new(label, "column", json_string(source->label_column));
-        json_object_set_new(label, "classes", texts(source->classes, source->class_count));
-        json_object_set_new(map, "label", label);
+        put(&label, "column", json_string(source->label_column));
+        put(&label, "classes", texts(source->classes, source->class_count));
+        put(&map, "label", label);
     }
     if (source->target_count > 0) {
-        json_object_set_new(map, "targets", texts(source->targets, source->target_count));
+        put(&map, "targets", texts(source->targets, source->target_count));
     }
     return map;
 }
@@ -60,11 +74,11 @@ static json_t *filters_json(const trib_federation *federation) {
     for (uint32_t i = 0; i < federation->pipeline.filter_count; i++) {
         const trib_filter_spec *filter = &federation->pipeline.filters[i];
         json_t *map = json_object();
-        json_object_set_new(map, "kind", json_string(trib_filter_words[filter->kind]));
-        json_object_set_new(map, "frequency_hz", json_real((double)filter->frequency_hz));
-        json_object_set_new(map, "q", json_real((double)filter->q));
-        json_object_set_new(map, "channels", channel_names(federation, &filter->channel, 1));
-        json_array_append_new(list, map);
+        put(&map, "kind", json_string(trib_filter_words[filter->kind]));
+        put(&map, "frequency_hz", json_real((double)filter->frequency_hz));
+        put(&map, "q", json_real((double)filter->q));
+        put(&map, "channels", channel_names(federation, &filter->channel, 1));
+        append(&list, map);
     }
     return list;
 }
@@ -74,43 +88,41 @@ static json_t *derives_json(const trib_federation *federation) {
     for (uint32_t i = 0; i < federation->pipeline.derive_count; i++) {
         const trib_derive_spec *derive = &federation->pipeline.derives[i];
         json_t *map = json_object();
-        json_object_set_new(
-            map, "name",
+        put(&map, "name",
             json_string(federation->channel_names[federation->pipeline.source_count + i]));
-        json_object_set_new(map, "kind", json_string(trib_derive_words[derive->kind]));
-        json_object_set_new(map, "of", channel_names(federation, derive->of, derive->of_count));
+        put(&map, "kind", json_string(trib_derive_words[derive->kind]));
+        put(&map, "of", channel_names(federation, derive->of, derive->of_count));
         if (derive->kind >= TRIB_DERIVE_ALONG && derive->kind <= TRIB_DERIVE_DIRECTION) {
-            json_object_set_new(map, "reference",
-                                channel_names(federation, derive->reference, derive->of_count));
-            json_object_set_new(map, "rate", json_real((double)derive->rate));
-            json_object_set_new(map, "component", json_integer(derive->component));
+            put(&map, "reference", channel_names(federation, derive->reference, derive->of_count));
+            put(&map, "rate", json_real((double)derive->rate));
+            put(&map, "component", json_integer(derive->component));
         }
-        json_array_append_new(list, map);
+        append(&list, map);
     }
     return list;
 }
 
-static void set_features(json_t *map, const trib_pipeline_spec *pipeline) {
-    json_object_set_new(map, "output", json_string(trib_output_words[pipeline->output]));
+static void set_features(json_t **map, const trib_pipeline_spec *pipeline) {
+    put(map, "output", json_string(trib_output_words[pipeline->output]));
     if (pipeline->output == TRIB_EXAMPLE_ROWS) {
         return;
     }
     json_t *list = json_array();
     for (uint32_t bit = 0; trib_feature_words[bit] != NULL; bit++) {
         if (pipeline->features & 1u << bit) {
-            json_array_append_new(list, json_string(trib_feature_words[bit]));
+            append(&list, json_string(trib_feature_words[bit]));
         }
     }
-    json_object_set_new(map, "features", list);
+    put(map, "features", list);
     if (pipeline->band_count > 0) {
         json_t *bands = json_object(), *hz = json_array();
         for (uint32_t i = 0; i < pipeline->band_count; i++) {
-            json_array_append_new(hz, json_pack("[f,f]", (double)pipeline->bands[i].low_hz,
-                                                (double)pipeline->bands[i].high_hz));
+            append(&hz, json_pack("[f,f]", (double)pipeline->bands[i].low_hz,
+                                  (double)pipeline->bands[i].high_hz));
         }
-        json_object_set_new(bands, "hz", hz);
-        json_object_set_new(bands, "scale", json_string(pipeline->band_log ? "log" : "linear"));
-        json_object_set_new(map, "bands", bands);
+        put(&bands, "hz", hz);
+        put(&bands, "scale", json_string(pipeline->band_log ? "log" : "linear"));
+        put(map, "bands", bands);
     }
 }
 
@@ -118,53 +130,51 @@ static json_t *pipeline_json(const trib_federation *federation) {
     const trib_pipeline_spec *pipeline = &federation->pipeline;
     json_t *map = json_object(), *window = json_object();
     if (pipeline->resample) {
-        json_object_set_new(map, "resample",
-                            json_pack("{s:f,s:f}", "rate_hz", (double)pipeline->rate_hz,
-                                      "max_gap_s", (double)pipeline->max_gap_s));
+        put(&map, "resample",
+            json_pack("{s:f,s:f}", "rate_hz", (double)pipeline->rate_hz, "max_gap_s",
+                      (double)pipeline->max_gap_s));
     }
-    json_object_set_new(map, "fill_rows", json_integer(pipeline->fill_rows));
+    put(&map, "fill_rows", json_integer(pipeline->fill_rows));
     if (pipeline->hampel_half_window > 0) {
-        json_object_set_new(map, "hampel",
-                            json_pack("{s:i,s:f}", "half_window", (int)pipeline->hampel_half_window,
-                                      "threshold", (double)pipeline->hampel_threshold));
+        put(&map, "hampel",
+            json_pack("{s:i,s:f}", "half_window", (int)pipeline->hampel_half_window, "threshold",
+                      (double)pipeline->hampel_threshold));
     }
-    json_object_set_new(map, "filters", filters_json(federation));
-    json_object_set_new(map, "derive", derives_json(federation));
-    json_object_set_new(map, "channels",
-                        channel_names(federation, pipeline->use, pipeline->use_count));
-    json_object_set_new(window, "rows", json_integer(pipeline->window_rows));
-    json_object_set_new(window, "hop", json_integer(pipeline->hop_rows));
-    json_object_set_new(window, "context", json_integer(pipeline->context_rows));
-    json_object_set_new(window, "frames", json_integer(pipeline->frames));
-    json_object_set_new(window, "min_valid", json_real((double)pipeline->min_valid));
-    json_object_set_new(map, "window", window);
-    set_features(map, pipeline);
-    json_object_set_new(map, "normalise",
-                        pipeline->normalise
-                            ? json_pack("{s:f}", "clip", (double)pipeline->normalise_clip)
+    put(&map, "filters", filters_json(federation));
+    put(&map, "derive", derives_json(federation));
+    put(&map, "channels", channel_names(federation, pipeline->use, pipeline->use_count));
+    put(&window, "rows", json_integer(pipeline->window_rows));
+    put(&window, "hop", json_integer(pipeline->hop_rows));
+    put(&window, "context", json_integer(pipeline->context_rows));
+    put(&window, "frames", json_integer(pipeline->frames));
+    put(&window, "min_valid", json_real((double)pipeline->min_valid));
+    put(&map, "window", window);
+    set_features(&map, pipeline);
+    put(&map, "normalise",
+        pipeline->normalise ? json_pack("{s:f}", "clip", (double)pipeline->normalise_clip)
                             : json_false());
     return map;
 }
 
 static json_t *layer_json(const trib_layer_spec *layer) {
     json_t *map = json_object();
-    json_object_set_new(map, "kind", json_string(trib_layer_name(layer->kind)));
+    put(&map, "kind", json_string(trib_layer_name(layer->kind)));
     switch (layer->kind) {
     case TRIB_LAYER_DENSE:
-        json_object_set_new(map, "units", json_integer(layer->units));
-        json_object_set_new(map, "initial_scale", json_real((double)layer->initial_scale));
+        put(&map, "units", json_integer(layer->units));
+        put(&map, "initial_scale", json_real((double)layer->initial_scale));
         break;
     case TRIB_LAYER_CONV1D:
-        json_object_set_new(map, "filters", json_integer(layer->filters));
-        json_object_set_new(map, "kernel", json_integer(layer->kernel));
-        json_object_set_new(map, "stride", json_integer(layer->stride));
-        json_object_set_new(map, "initial_scale", json_real((double)layer->initial_scale));
+        put(&map, "filters", json_integer(layer->filters));
+        put(&map, "kernel", json_integer(layer->kernel));
+        put(&map, "stride", json_integer(layer->stride));
+        put(&map, "initial_scale", json_real((double)layer->initial_scale));
         break;
     case TRIB_LAYER_MAX_POOL:
-        json_object_set_new(map, "size", json_integer(layer->size));
+        put(&map, "size", json_integer(layer->size));
         break;
     case TRIB_LAYER_DROPOUT:
-        json_object_set_new(map, "rate", json_real((double)layer->rate));
+        put(&map, "rate", json_real((double)layer->rate));
         break;
     case TRIB_LAYER_RELU:
     case TRIB_LAYER_TANH:
@@ -177,45 +187,34 @@ static json_t *layer_json(const trib_layer_spec *layer) {
 
 static json_t *model_json(const trib_federation *federation) {
     json_t *map = json_object();
-    json_object_set_new(map, "task", json_string(trib_task_words[federation->task - 1]));
+    put(&map, "task", json_string(trib_task_words[federation->task - 1]));
     if (federation->task == TRIB_TASK_HOTELLING_T2) {
-        json_object_set_new(map, "significance", json_real(federation->detector.significance));
-        json_object_set_new(map, "scale_floor", json_real(federation->detector.scale_floor));
+        put(&map, "significance", json_real(federation->detector.significance));
+        put(&map, "scale_floor", json_real(federation->detector.scale_floor));
         return map;
     }
     if (federation->task == TRIB_TASK_RECONSTRUCT) {
-        json_object_set_new(map, "quantile", json_real(federation->detector.quantile));
+        put(&map, "quantile", json_real(federation->detector.quantile));
     }
     json_t *layers = json_array();
     for (uint32_t i = 0; i < federation->model.layer_count; i++) {
-        json_array_append_new(layers, layer_json(&federation->model.layers[i]));
+        append(&layers, layer_json(&federation->model.layers[i]));
     }
-    json_object_set_new(map, "layers", layers);
+    put(&map, "layers", layers);
     return map;
-}
-
-static trib_status print(json_t *value, trib_buffer *ret_json) {
-    /* Nine digits give every float32 back as it was. */
-    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
-    if (text == NULL) {
-        return TRIB_FAIL(TRIB_E_IO, "no memory for a model's description");
-    }
-    trib_status status = trib_buffer_append(ret_json, trib_bytes_text(text));
-    free(text);
-    return status;
 }
 
 trib_status trib_meaning_print(const trib_federation *federation, trib_buffer *ret_json) {
     TRIB_SCOPED(release_json) json_t *map = json_object();
-    json_object_set_new(map, "source", source_json(federation));
-    json_object_set_new(map, "pipeline", pipeline_json(federation));
-    json_object_set_new(map, "model", model_json(federation));
-    return print(map, ret_json);
+    put(&map, "source", source_json(federation));
+    put(&map, "pipeline", pipeline_json(federation));
+    put(&map, "model", model_json(federation));
+    return trib_json_print(map, ret_json);
 }
 
 trib_status trib_pipeline_print(const trib_federation *federation, trib_buffer *ret_json) {
     TRIB_SCOPED(release_json) json_t *map = pipeline_json(federation);
-    return print(map, ret_json);
+    return trib_json_print(map, ret_json);
 }
 
 trib_status trib_federation_lineage(const trib_crypto *crypto, const trib_federation *federation,

@@ -3,16 +3,13 @@
 #include <string.h>
 
 #include "common/base/checked.h"
+#include "common/tensor/json_text.h"
 #include "common/tensor/safetensors_header.h"
 
 enum { HEADER_ALIGNMENT = 8 };
 
 static void release_json(json_t **value) {
     json_decref(*value);
-}
-
-static void release_text(char **text) {
-    free(*text); /* jansson's, from malloc */
 }
 
 /* Wider elements first, so that each tensor is aligned to its own element. */
@@ -84,20 +81,18 @@ static trib_status add_metadata(json_t *header, const trib_safetensors_content *
 }
 
 static trib_status write_header(json_t *header, trib_buffer *out) {
-    TRIB_SCOPED(release_text) char *text = json_dumps(header, JSON_COMPACT | JSON_SORT_KEYS);
-    if (text == NULL) {
-        return TRIB_FAIL(TRIB_E_IO, "no memory for a safetensors header");
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = TRIB_SAFETENSORS_MAX_HEADER};
+    trib_status status = trib_json_print(header, &text);
+    size_t padding = (HEADER_ALIGNMENT - text.size % HEADER_ALIGNMENT) % HEADER_ALIGNMENT;
+    if (status.code == TRIB_E_LIMIT || text.size + padding > TRIB_SAFETENSORS_MAX_HEADER) {
+        return TRIB_FAIL(TRIB_E_LIMIT, "a safetensors header is more than %d bytes: %s",
+                         TRIB_SAFETENSORS_MAX_HEADER, "keep less in the metadata");
     }
-    size_t size = strlen(text);
-    size_t padding = (HEADER_ALIGNMENT - size % HEADER_ALIGNMENT) % HEADER_ALIGNMENT;
-    if (size + padding > TRIB_SAFETENSORS_MAX_HEADER) {
-        return TRIB_FAIL(TRIB_E_LIMIT, "a safetensors header of %zu bytes is more than %d: %s",
-                         size, TRIB_SAFETENSORS_MAX_HEADER, "keep less in the metadata");
-    }
+    TRIB_TRY(status);
     uint8_t prefix[8];
-    trib_store_u64(prefix, size + padding);
+    trib_store_u64(prefix, text.size + padding);
     TRIB_TRY(trib_buffer_append(out, trib_bytes_of(prefix, sizeof prefix)));
-    TRIB_TRY(trib_buffer_append(out, trib_bytes_of(text, size)));
+    TRIB_TRY(trib_buffer_append(out, trib_buffer_view(&text)));
     return trib_buffer_append(out, trib_bytes_of("        ", padding));
 }
 

@@ -1,0 +1,30 @@
+#include "common/tensor/json_text.h"
+
+#include <jansson.h>
+
+typedef struct text_sink {
+    trib_buffer *text;
+    trib_status status; /* of the first part that could not be taken */
+} text_sink;
+
+static int take_part(const char *part, size_t size, void *context) {
+    text_sink *sink = context;
+    if (trib_ok(sink->status)) {
+        sink->status = trib_buffer_append(sink->text, trib_bytes_of((const uint8_t *)part, size));
+    }
+    return trib_ok(sink->status) ? 0 : -1;
+}
+
+trib_status trib_json_print(const struct json_t *value, trib_buffer *ret_text) {
+    text_sink sink = {ret_text, TRIB_SUCCESS};
+    size_t before = ret_text->size;
+    int result = json_dump_callback(value, take_part, &sink,
+                                    JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+    if (trib_ok(sink.status) && result != 0) {
+        sink.status = TRIB_FAIL(TRIB_E_IO, "no memory for a text of JSON");
+    }
+    if (!trib_ok(sink.status)) {
+        ret_text->size = before;
+    }
+    return sink.status;
+}

@@ -1,0 +1,20 @@
+/* JSON as canonical text: compact, keys sorted, nine digits, which give every float32 back as it
+ * was.
+ *
+ * Instead of jansson's json_dumps, which leaves out a key, and says nothing, where memory for it
+ * cannot be had (2.14).
+ *
+ * errors   TRIB_E_IO without memory, or for NULL, which is what a value becomes that could not be
+ *          made; TRIB_E_LIMIT past the buffer's ceiling
+ * owns     nothing; the buffer is as it was on failure
+ * threads  pure; safe from any thread
+ */
+#ifndef TRIB_TENSOR_JSON_TEXT_H
+#define TRIB_TENSOR_JSON_TEXT_H
+
+#include "common/base/heap.h"
+
+struct json_t;
+TRIB_MUST_CHECK trib_status trib_json_print(const struct json_t *value, trib_buffer *ret_text);
+
+#endif
