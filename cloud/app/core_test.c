@@ -344,6 +344,22 @@ static void no_notice_names_what_the_broker_did_not_take(void **state) {
     assert_int_equal(core->signatures, 1);
 }
 
+static void objects_that_dead_starts_left_do_not_keep_notices_back(void **state) {
+    (void)state;
+    under_way();
+    for (uint8_t i = 0; i < CLOUD_MAX_PUBLISHED; i++) {
+        const uint8_t id[16] = {i, 1};
+        assert_true(trib_ok(cloud_registry_note_published(core->registry, "plant", id, 1)));
+    }
+    restart(false);
+    const cloud_member *member = cloud_find(core, "plant");
+    assert_int_equal(member->published_count, CLOUD_MAX_PUBLISHED);
+    connect();
+    cloud_all_due(core);
+    cloud_publish_due(core);
+    assert_in_range(member->published_count, 1, 2); /* the round's base, and what is released */
+}
+
 static bool stored(const cloud_digest *digest) {
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer file = {.ceiling = 1 << 20};
     return trib_ok(core->objects->get(core->objects, digest, &file));
@@ -635,6 +651,7 @@ int main(void) {
         CASE(a_deadline_is_as_far_off_as_the_document_says),
         CASE(a_receipt_waits_for_the_sync_of_its_record),
         CASE(no_notice_names_what_the_broker_did_not_take),
+        CASE(objects_that_dead_starts_left_do_not_keep_notices_back),
         CASE(a_superseded_state_goes_unless_another_federation_goes_on_from_it),
         CASE(who_was_revoked_before_any_federation_takes_no_part_in_it),
         CASE(what_a_revocation_took_out_stays_out_after_a_restart),

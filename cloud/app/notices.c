@@ -97,9 +97,33 @@ static trib_status read_object(cloud_core *core, const cloud_live *live, const c
     return core->objects->get(core->objects, digest, ret_file);
 }
 
-/* Describes a stored model under the current epoch, publishing its chunks if they are not there. */
+/* Clears the chunks of all objects but two, those that current notices name. */
+static void clear_superseded(cloud_core *core, cloud_member *member, const uint8_t *base,
+                             const uint8_t *released) {
+    for (size_t i = 0; i < member->published_count;) {
+        cloud_published entry = member->published[i];
+        if ((base != NULL && memcmp(entry.id, base, 16) == 0) ||
+            (released != NULL && memcmp(entry.id, released, 16) == 0)) {
+            i++;
+            continue;
+        }
+        for (uint32_t chunk = 0; chunk < entry.chunks; chunk++) {
+            char topic[TRIB_TOPIC_SIZE];
+            object_topic(member->live, entry.id, chunk, topic);
+            if (!trib_ok(trib_mqtt_publish(core->mqtt, topic, (trib_bytes){NULL, 0}, true))) {
+                return; /* later */
+            }
+        }
+        trib_ignore(cloud_registry_forget_published(core->registry, member->live->name, entry.id));
+        member->published[i] = member->published[--member->published_count];
+    }
+}
+
+/* Describes a stored model under the current epoch, publishing its chunks if they are not there.
+ * `other`: the id of the other object that is named, if it is known. Starts that died between an
+ * object and its notice, one after the other, leave a full list of what nobody will ever name. */
 static trib_status ensure_object(cloud_core *core, cloud_member *member, const cloud_digest *digest,
-                                 trib_wire_Object *ret_object) {
+                                 const uint8_t *other, trib_wire_Object *ret_object) {
     TRIB_SCOPED(trib_buffer_deinit)
     trib_buffer file = {.ceiling = trib_model_object_ceiling(member->live->federation)};
     trib_object_key key;
@@ -111,6 +135,9 @@ static trib_status ensure_object(cloud_core *core, cloud_member *member, const c
         return TRIB_SUCCESS;
     }
     if (entry == NULL) {
+        if (member->published_count == CLOUD_MAX_PUBLISHED) {
+            clear_superseded(core, member, ret_object->id.bytes, other);
+        }
         if (member->published_count == CLOUD_MAX_PUBLISHED) {
             return TRIB_FAIL(TRIB_E_RETRY, "superseded objects are still being cleared");
         }
@@ -193,28 +220,6 @@ static trib_status clear_release(cloud_core *core, const cloud_live *live) {
     return trib_mqtt_publish(core->mqtt, topic, (trib_bytes){NULL, 0}, true);
 }
 
-/* Clears the chunks of objects that no current notice names. */
-static void clear_superseded(cloud_core *core, cloud_member *member, const uint8_t *base,
-                             const uint8_t *released) {
-    for (size_t i = 0; i < member->published_count;) {
-        cloud_published entry = member->published[i];
-        if ((base != NULL && memcmp(entry.id, base, 16) == 0) ||
-            (released != NULL && memcmp(entry.id, released, 16) == 0)) {
-            i++;
-            continue;
-        }
-        for (uint32_t chunk = 0; chunk < entry.chunks; chunk++) {
-            char topic[TRIB_TOPIC_SIZE];
-            object_topic(member->live, entry.id, chunk, topic);
-            if (!trib_ok(trib_mqtt_publish(core->mqtt, topic, (trib_bytes){NULL, 0}, true))) {
-                return; /* later */
-            }
-        }
-        trib_ignore(cloud_registry_forget_published(core->registry, member->live->name, entry.id));
-        member->published[i] = member->published[--member->published_count];
-    }
-}
-
 /* Whether the broker has all chunks. It may have refused some: they are published again later, and
  * no notice names them before. */
 static trib_status check_chunks(cloud_core *core, cloud_member *member) {
@@ -239,10 +244,11 @@ static trib_status publish_objects(cloud_core *core, cloud_member *member) {
     bool has_base = live->round_open && !live->round.plan.statistics;
     bool has_release = live->release.number > 0;
     if (has_base) {
-        TRIB_TRY(ensure_object(core, member, &live->base, &base));
+        TRIB_TRY(ensure_object(core, member, &live->base, NULL, &base));
     }
     if (has_release) {
-        TRIB_TRY(ensure_object(core, member, &live->release.model, &released));
+        TRIB_TRY(ensure_object(core, member, &live->release.model, has_base ? base.id.bytes : NULL,
+                               &released));
     }
     TRIB_TRY(check_chunks(core, member));
     if (member->round_due && live->round.plan.number > 0) {
