@@ -436,8 +436,9 @@ static double send_all(bench *b, size_t count, trib_bytes plain, bool cloud) {
         pump(b, 1);
         done = done_of(b, cloud) - before;
         if (bench_now_us() - began > PATIENCE_S * 1e6) {
-            (void)fprintf(stderr, "%zu of %zu sent updates arrived %s\n", done, sent,
-                          cloud ? "at the cloud" : "in the bin");
+            (void)fprintf(stderr, "%zu of %zu updates arrived %s; %zu and %zu wait to be sent\n",
+                          done, sent, cloud ? "at the cloud" : "in the bin",
+                          trib_mqtt_backlog(b->links[0].mqtt), trib_mqtt_backlog(b->links[1].mqtt));
             stop_with("updates were lost");
         }
     }

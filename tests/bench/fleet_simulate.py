@@ -10,10 +10,11 @@ bit for bit; that is tried with that hundredth.
 """
 import argparse
 import hashlib
-import os
 import pathlib
+import resource
 import subprocess
 import tempfile
+import time
 
 import lines
 from fleet import TRIBUTARY
@@ -21,19 +22,37 @@ from fleet import TRIBUTARY
 DOCUMENT = pathlib.Path(__file__).with_name("fleet.yaml")
 
 
+def high_water_mb(pid):
+    """The peak of its own memory; 0 once it has ended."""
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return 0
+
+
 def simulate(clients, threads, model):
     """Wall seconds of the second round, processor seconds of all, peak MB, and the model's digest."""
     command = [TRIBUTARY, "simulate", DOCUMENT, "--generate", clients, "--samples", 8, "--rounds", 2,
                "--threads", threads, "--model", model]
-    with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True) as program:
-        said = program.stdout.read()
-        _, status, used = os.wait4(program.pid, 0)
-        program.returncode = os.waitstatus_to_exitcode(status)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryFile("w+") as out:
+        program = subprocess.Popen([str(word) for word in command], stdout=out, text=True)
+        peak_mb = 0
+        while program.poll() is None:  # what wait4 tells begins with this process's own memory
+            peak_mb = max(peak_mb, high_water_mb(program.pid))
+            time.sleep(0.02)
+        out.seek(0)
+        said = out.read()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert program.returncode == 0, said
     rounds = [row.split() for row in said.splitlines() if row.split()[:1] in (["1"], ["2"])]
     assert [int(row[1]) for row in rounds] == [clients, clients], said
     seconds = [float(row[-1]) for row in rounds]
-    return (seconds[1] - seconds[0], used.ru_utime + used.ru_stime, used.ru_maxrss / 1024,
+    processor = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    return (seconds[1] - seconds[0], processor, peak_mb,
             hashlib.sha256(model.read_bytes()).hexdigest())
 
 

@@ -28,6 +28,7 @@ static range ranges[16]; /* whose allocations count */
 static size_t range_count;
 static unsigned long at_write, at_allocation;
 static int error_of_write, goes_on;
+static const char *only; /* a kind; NULL: all */
 static _Atomic unsigned long writes, allocations;
 static _Atomic int opened, told;
 static _Thread_local int ours;
@@ -63,6 +64,7 @@ __attribute__((constructor)) static void begin(void) {
         at_write = strtoul(at, &rest, 10);
         goes_on = *rest == '+';
         error_of_write = strstr(rest, "ENOSPC") != NULL ? ENOSPC : EIO;
+        only = strchr(rest, ':') != strrchr(rest, ':') ? strrchr(rest, ':') + 1 : NULL;
     }
     at = getenv("TRIB_FAIL_ALLOC");
     (void)dl_iterate_phdr(add_range, NULL);
@@ -89,9 +91,12 @@ static int fails(const char *what, const char *path, int needs_room) {
     if (ours || at_write == 0 || (error_of_write == ENOSPC && !needs_room)) {
         return 0;
     }
-    unsigned long count = atomic_fetch_add(&writes, 1) + 1;
     const char *while_there = getenv("TRIB_FAIL_WHILE");
     tell("TRIB_FAIL_TRACE", what, last_part(path));
+    if (only != NULL && only[0] != '\0' && strcmp(what, only) != 0) {
+        return 0;
+    }
+    unsigned long count = atomic_fetch_add(&writes, 1) + 1;
     int now = goes_on ? count >= at_write : count == at_write;
     if (!now || (while_there != NULL && access(while_there, F_OK) != 0)) {
         return 0;
@@ -168,6 +173,11 @@ int mkdir(const char *path, mode_t mode) {
     return watches_path(path) && access(path, F_OK) != 0 && fails("mkdir", path, 1)
                ? -1
                : real(path, mode);
+}
+
+int link(const char *from, const char *to) {
+    REAL(int, link, const char *, const char *)
+    return watches_path(to) && fails("link", to, 1) ? -1 : real(from, to);
 }
 
 int rename(const char *from, const char *to) {

@@ -3,6 +3,7 @@
 Everything listens on free loopback ports, unless a test says where else; what is started here is stopped
 by process id, and nothing else is touched.
 """
+import contextlib
 import http.client
 import json
 import os
@@ -209,8 +210,13 @@ source: {source}
 """)
         return self.start(name, EDGE, "--config", path, environment=environment, stdin=stdin)
 
+    @contextlib.contextmanager
     def database(self, name):
-        return sqlite3.connect(self.folder / f"state-{name}/state.db", timeout=20)
+        """Closed behind it, which sqlite3's own context leaves to a collection of garbage: whoever has a
+        database open keeps its index (-shm) alive, and an agent killed meanwhile would find it again."""
+        with contextlib.closing(sqlite3.connect(self.folder / f"state-{name}/state.db",
+                                                timeout=20)) as connection, connection:
+            yield connection
 
     def outbox(self, name):
         """How many updates wait for a receipt or the close of their round."""

@@ -1,5 +1,6 @@
 #include "tests/support/memory.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 /* The linker hands out calls of aligned_alloc here (--wrap), which the heap makes for everything.
@@ -7,8 +8,8 @@
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
-static size_t left = SIZE_MAX; /* until one fails; SIZE_MAX: none does */
-static bool failed;
+static atomic_size_t left = SIZE_MAX; /* until one fails; SIZE_MAX: none does */
+static atomic_bool failed;            /* whichever thread asked */
 
 void memory_fails_after(size_t before) {
     left = before;
@@ -21,11 +22,13 @@ bool memory_failed(void) {
 }
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size) {
-    if (left == 0) {
-        left = SIZE_MAX;
+    size_t now = left;
+    while (now != SIZE_MAX &&
+           !atomic_compare_exchange_weak(&left, &now, now == 0 ? SIZE_MAX : now - 1)) {
+    }
+    if (now == 0) {
         failed = true;
         return NULL;
     }
-    left -= left != SIZE_MAX;
     return __real_aligned_alloc(alignment, size);
 }

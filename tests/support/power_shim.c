@@ -361,6 +361,20 @@ int mkdir(const char *path, mode_t mode) {
     return result;
 }
 
+int link(const char *from, const char *to) {
+    REAL(int, link, const char *, const char *)
+    if (ours || !watches_path(to)) {
+        return real(from, to);
+    }
+    enter();
+    int result = real(from, to);
+    if (result == 0) {
+        (void)note(CREATED, inode_of_folder(to), to);
+    }
+    leave("link", to);
+    return result;
+}
+
 int rename(const char *from, const char *to) {
     REAL(int, rename, const char *, const char *)
     if (ours || !watches_path(from)) {

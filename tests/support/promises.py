@@ -186,10 +186,10 @@ class Federation:
         return (self.state()["model"] or {"round": 0})["round"]
 
     def round_if_it_answers(self):
-        """None: the cloud is dead, or not yet alive."""
+        """None: the cloud is dead, or not yet alive, or has answered that it could not."""
         try:
             return self.model_round()
-        except (OSError, http.client.HTTPException, AssertionError):
+        except (OSError, http.client.HTTPException, AssertionError, TypeError, ValueError):
             return None
 
     def go_on(self, more=1, seconds=60):
