@@ -256,10 +256,10 @@ void *calloc(size_t count, size_t size) {
 
 void *realloc(void *block, size_t size) {
     REAL_MEMORY(realloc, void *, size_t)
-    return refuses(__builtin_return_address(0)) ? NULL : real(block, size);
+    return real == NULL || refuses(__builtin_return_address(0)) ? NULL : real(block, size);
 }
 
 void *aligned_alloc(size_t alignment, size_t size) {
     REAL_MEMORY(aligned_alloc, size_t, size_t)
-    return refuses(__builtin_return_address(0)) ? NULL : real(alignment, size);
+    return real == NULL || refuses(__builtin_return_address(0)) ? NULL : real(alignment, size);
 }
