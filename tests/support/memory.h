@@ -5,7 +5,8 @@
  *
  * What libraries allocate for themselves goes on as ever.
  *
- * threads  memory_* from one, between what is tested; whichever thread allocates then may be refused
+ * threads  memory_* from one, between what is tested; whichever thread allocates then may be
+ * refused
  */
 #ifndef TESTS_SUPPORT_MEMORY_H
 #define TESTS_SUPPORT_MEMORY_H
