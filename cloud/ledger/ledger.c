@@ -1,6 +1,7 @@
 #include "cloud/ledger/ledger.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 
 #define DISTRUSTED "distrusted" /* a file's name */
 
-enum { NAME_DIGITS = 20, MAX_SEGMENTS = 1 << 20 };
+enum { MAX_SEGMENTS = 1 << 20 };
 
 struct cloud_ledger {
     trib_disk *disk;
@@ -17,22 +18,16 @@ struct cloud_ledger {
     char *folder;
     uint64_t *segments; /* first positions, rising */
     size_t segment_count;
-    int handle;      /* of the last segment; -1: none is open */
-    uint64_t offset; /* its size */
+    int handle;             /* of the last segment; -1: none is open */
+    uint64_t offset;        /* its size */
+    uint64_t segment_bytes; /* a segment of more is full */
     uint64_t end;
+    atomic_uint_least64_t durable; /* for whoever follows */
     uint64_t torn_bytes;
     uint64_t syncs;
     bool dirty;
     bool broken;
 };
-
-static trib_status segment_path(const cloud_ledger *ledger, uint64_t first, char *ret_path) {
-    int length =
-        snprintf(ret_path, CLOUD_SEGMENT_PATH, "%s/%020" PRIu64 ".ledger", ledger->folder, first);
-    return length > 0 && length < CLOUD_SEGMENT_PATH
-               ? TRIB_SUCCESS
-               : TRIB_FAIL(TRIB_E_LIMIT, "the ledger's folder has too long a path");
-}
 
 static trib_status add_segment(cloud_ledger *ledger, uint64_t first) {
     if (ledger->segment_count >= MAX_SEGMENTS) {
@@ -49,11 +44,8 @@ static trib_status add_segment(cloud_ledger *ledger, uint64_t first) {
 }
 
 static trib_status note_segment(void *context, const char *name) {
-    if (strlen(name) != NAME_DIGITS + 7 || strcmp(name + NAME_DIGITS, ".ledger") != 0 ||
-        strspn(name, "0123456789") != NAME_DIGITS) {
-        return TRIB_SUCCESS; /* not ours */
-    }
-    return add_segment(context, strtoull(name, NULL, 10));
+    uint64_t first = cloud_segment_first(name);
+    return first == 0 ? TRIB_SUCCESS : add_segment(context, first);
 }
 
 /* After a sync that failed, a system may say of the next that all is well, though what the first
@@ -84,7 +76,7 @@ static trib_status write_anew(const cloud_ledger *ledger, uint64_t first) {
     if (!trib_ok(status)) {
         return status.code == TRIB_E_NOT_FOUND ? TRIB_SUCCESS : status;
     }
-    TRIB_TRY(segment_path(ledger, first, path));
+    TRIB_TRY(cloud_segment_path(ledger->folder, first, path));
     TRIB_TRY(trib_disk_read(ledger->disk, path, &segment));
     TRIB_TRY(trib_disk_replace(ledger->disk, ledger->folder, strrchr(path, '/') + 1,
                                trib_buffer_view(&segment)));
@@ -150,7 +142,7 @@ static trib_status open_last(cloud_ledger *ledger) {
     uint64_t first = ledger->segments[ledger->segment_count - 1];
     char path[CLOUD_SEGMENT_PATH];
     TRIB_TRY(write_anew(ledger, first));
-    TRIB_TRY(segment_path(ledger, first, path));
+    TRIB_TRY(cloud_segment_path(ledger->folder, first, path));
     TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_APPEND, &ledger->handle));
     segment_reader reader = {.walk = {.disk = ledger->disk,
                                       .seed = ledger->seed,
@@ -187,8 +179,11 @@ trib_status cloud_ledger_open(trib_disk *disk, const char *folder, uint64_t seed
     if (ledger == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a ledger");
     }
-    *ledger = (cloud_ledger){
-        .disk = disk, .seed = seed, .handle = -1, .folder = trib_duplicate_text(folder)};
+    *ledger = (cloud_ledger){.disk = disk,
+                             .seed = seed,
+                             .handle = -1,
+                             .folder = trib_duplicate_text(folder),
+                             .segment_bytes = CLOUD_LEDGER_SEGMENT_BYTES};
     if (ledger->folder == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for a ledger");
     }
@@ -198,6 +193,7 @@ trib_status cloud_ledger_open(trib_disk *disk, const char *folder, uint64_t seed
         qsort(ledger->segments, ledger->segment_count, sizeof *ledger->segments, by_position);
         TRIB_TRY(open_last(ledger));
     }
+    atomic_store(&ledger->durable, ledger->end);
     *ret_ledger = ledger;
     ledger = NULL;
     return TRIB_SUCCESS;
@@ -218,6 +214,43 @@ uint64_t cloud_ledger_end(const cloud_ledger *ledger) {
     return ledger->end;
 }
 
+uint64_t cloud_ledger_durable(const cloud_ledger *ledger) {
+    return atomic_load(&ledger->durable);
+}
+
+uint64_t cloud_ledger_first(const cloud_ledger *ledger) {
+    return ledger->segment_count > 0 ? ledger->segments[0] : ledger->end + 1;
+}
+
+uint64_t cloud_ledger_second(const cloud_ledger *ledger) {
+    return ledger->segment_count > 1 ? ledger->segments[1] : ledger->end + 1;
+}
+
+uint64_t cloud_ledger_bytes(const cloud_ledger *ledger) {
+    size_t full = ledger->segment_count > 0 ? ledger->segment_count - 1 : 0;
+    return full * ledger->segment_bytes + ledger->offset;
+}
+
+void cloud_ledger_limit_segments(cloud_ledger *ledger, uint64_t bytes) {
+    ledger->segment_bytes = bytes;
+}
+
+trib_status cloud_ledger_trim(cloud_ledger *ledger, uint64_t through) {
+    size_t gone = 0;
+    trib_status status = TRIB_SUCCESS;
+    while (trib_ok(status) && gone + 1 < ledger->segment_count &&
+           ledger->segments[gone + 1] <= through + 1) {
+        char path[CLOUD_SEGMENT_PATH];
+        TRIB_TRY(cloud_segment_path(ledger->folder, ledger->segments[gone], path));
+        status = ledger->disk->remove(ledger->disk, path);
+        gone += trib_ok(status);
+    }
+    ledger->segment_count -= gone;
+    memmove(ledger->segments, ledger->segments + gone,
+            ledger->segment_count * sizeof *ledger->segments);
+    return status;
+}
+
 uint64_t cloud_ledger_torn_bytes(const cloud_ledger *ledger) {
     return ledger->torn_bytes;
 }
@@ -232,7 +265,7 @@ static trib_status start_segment(cloud_ledger *ledger) {
     TRIB_TRY(cloud_ledger_sync(ledger));
     char path[CLOUD_SEGMENT_PATH];
     int handle;
-    TRIB_TRY(segment_path(ledger, ledger->end + 1, path));
+    TRIB_TRY(cloud_segment_path(ledger->folder, ledger->end + 1, path));
     TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_APPEND, &handle));
     trib_status status = ledger->disk->sync_folder(ledger->disk, ledger->folder);
     if (trib_ok(status)) {
@@ -276,7 +309,7 @@ trib_status cloud_ledger_append(cloud_ledger *ledger, uint32_t type, const trib_
                          CLOUD_LEDGER_MAX_RECORD);
     }
     if (ledger->handle < 0 ||
-        (ledger->offset > 0 && ledger->offset + size > CLOUD_LEDGER_SEGMENT_BYTES)) {
+        (ledger->offset > 0 && ledger->offset + size > ledger->segment_bytes)) {
         TRIB_TRY(start_segment(ledger));
     }
     uint8_t header[CLOUD_SEGMENT_HEADER_BYTES];
@@ -311,12 +344,13 @@ trib_status cloud_ledger_sync(cloud_ledger *ledger) {
     }
     ledger->syncs++;
     ledger->dirty = false;
+    atomic_store(&ledger->durable, ledger->end);
     return TRIB_SUCCESS;
 }
 
 static trib_status read_file(cloud_ledger *ledger, size_t index, segment_reader *reader) {
     char path[CLOUD_SEGMENT_PATH];
-    TRIB_TRY(segment_path(ledger, ledger->segments[index], path));
+    TRIB_TRY(cloud_segment_path(ledger->folder, ledger->segments[index], path));
     TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_READ, &reader->walk.handle));
     reader->walk.offset = 0;
     trib_status status = ledger->disk->size(ledger->disk, reader->walk.handle, &reader->walk.size);

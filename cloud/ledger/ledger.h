@@ -18,7 +18,7 @@
  *
  * errors   TRIB_E_IO from the disk; after a failed append the ledger is as it was before, after a
  *          failed sync nothing is known: TRIB_E_STATE until it is opened anew
- * threads  one
+ * threads  one, but for cloud_ledger_durable; other threads read through follower.h
  */
 #ifndef CLOUD_LEDGER_LEDGER_H
 #define CLOUD_LEDGER_LEDGER_H
@@ -41,6 +41,20 @@ uint64_t cloud_ledger_end(const cloud_ledger *ledger);
 /* Bytes that were cut from the tail when it was opened. */
 uint64_t cloud_ledger_torn_bytes(const cloud_ledger *ledger);
 uint64_t cloud_ledger_syncs(const cloud_ledger *ledger);
+/* The last durable position. From any thread. */
+uint64_t cloud_ledger_durable(const cloud_ledger *ledger);
+/* The position that the oldest segment begins with: what is before it was trimmed. */
+uint64_t cloud_ledger_first(const cloud_ledger *ledger);
+/* The position that the segment after it begins with, or would. */
+uint64_t cloud_ledger_second(const cloud_ledger *ledger);
+/* What it takes on the disk, at most: segments count as full. */
+uint64_t cloud_ledger_bytes(const cloud_ledger *ledger);
+
+/* Segments end at so many bytes, CLOUD_LEDGER_SEGMENT_BYTES at most, from now on. */
+void cloud_ledger_limit_segments(cloud_ledger *ledger, uint64_t bytes);
+/* Removes segments of which every record is at or before `through`, but for the last segment. After
+ * a crash some of them may be there again. */
+TRIB_MUST_CHECK trib_status cloud_ledger_trim(cloud_ledger *ledger, uint64_t through);
 
 /* The payload is the parts one after the other. */
 TRIB_MUST_CHECK trib_status cloud_ledger_append(cloud_ledger *ledger, uint32_t type,

@@ -1,10 +1,26 @@
 #include "cloud/ledger/segment.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #define XXH_STATIC_LINKING_ONLY /* the streaming state on the stack */
 #include <xxhash.h>
 
-enum { MAGIC = 0x4c425254, CHECKED_BYTES = 24, SCAN_BYTES = 65536 };
+enum { MAGIC = 0x4c425254, CHECKED_BYTES = 24, SCAN_BYTES = 65536, NAME_DIGITS = 20 };
+
+trib_status cloud_segment_path(const char *folder, uint64_t first, char *ret_path) {
+    int length = snprintf(ret_path, CLOUD_SEGMENT_PATH, "%s/%020" PRIu64 ".ledger", folder, first);
+    return length > 0 && length < CLOUD_SEGMENT_PATH
+               ? TRIB_SUCCESS
+               : TRIB_FAIL(TRIB_E_LIMIT, "the ledger's folder has too long a path");
+}
+
+uint64_t cloud_segment_first(const char *name) {
+    bool ours = strlen(name) == NAME_DIGITS + 7 && strcmp(name + NAME_DIGITS, ".ledger") == 0 &&
+                strspn(name, "0123456789") == NAME_DIGITS;
+    return ours ? strtoull(name, NULL, 10) : 0;
+}
 
 static uint64_t checksum_of(uint64_t seed, const uint8_t *header, const trib_bytes *parts,
                             size_t count) {
