@@ -7,22 +7,10 @@
 #include "common/base/file.h"
 #include "common/config/config.h"
 
-/* Relative paths are relative to the config file's folder. */
-static trib_status read_path(trib_value value, const char *file, char *ret_path) {
-    char text[CLOUD_PATH_SIZE];
-    TRIB_TRY(trib_value_copy(value, text, sizeof text));
-    const char *slash = strrchr(file, '/');
-    int folder = text[0] == '/' || slash == NULL ? 0 : (int)(slash - file) + 1;
-    int length = snprintf(ret_path, CLOUD_PATH_SIZE, "%.*s%s", folder, file, text);
-    return length >= 0 && length < CLOUD_PATH_SIZE && text[0] != '\0'
-               ? TRIB_SUCCESS
-               : trib_value_refuse(value, "expected a path of 1 to %d bytes", CLOUD_PATH_SIZE - 1);
-}
-
 static trib_status need_path(trib_value map, const char *key, const char *file, char *ret_path) {
     trib_value value;
     TRIB_TRY(trib_value_need(map, key, &value));
-    return read_path(value, file, ret_path);
+    return trib_value_path(value, file, ret_path, CLOUD_PATH_SIZE);
 }
 
 static trib_status read_broker(trib_value root, const char *file, cloud_config *config) {
@@ -64,8 +52,9 @@ static trib_status read_api(trib_value root, const char *file, cloud_config *con
         config->api_port = (uint16_t)port;
     }
     TRIB_TRY(trib_value_find(api, "token_file", &token));
-    return trib_value_present(token) ? read_path(token, file, config->api_token_file)
-                                     : TRIB_SUCCESS;
+    return trib_value_present(token)
+               ? trib_value_path(token, file, config->api_token_file, sizeof config->api_token_file)
+               : TRIB_SUCCESS;
 }
 
 static trib_status read_log(trib_value root, cloud_config *config) {
@@ -82,22 +71,34 @@ static trib_status read_log(trib_value root, cloud_config *config) {
 }
 
 static trib_status read_all(const char *path, trib_value root, cloud_config *config) {
-    static const char *const keys[] = {"state", "broker", "authorities", "api", "log", NULL};
+    static const char *const keys[] = {"state", "broker", "authorities", "api",
+                                       "log",   "bridge", NULL};
+    trib_value bridge;
     TRIB_TRY(trib_config_only(root, keys));
     TRIB_TRY(need_path(root, "state", path, config->state));
     TRIB_TRY(read_broker(root, path, config));
     TRIB_TRY(need_path(root, "authorities", path, config->authorities));
     TRIB_TRY(read_api(root, path, config));
-    return read_log(root, config);
+    TRIB_TRY(read_log(root, config));
+    TRIB_TRY(trib_value_find(root, "bridge", &bridge));
+    return cloud_bridge_settings_read(bridge, path, &config->bridge);
 }
 
 trib_status cloud_config_parse(const char *path, trib_bytes text, cloud_config *ret_config) {
     TRIB_SCOPED(trib_config_destroy_scoped) trib_config *document = NULL;
     cloud_config config = {.api_port = 0};
     TRIB_TRY(trib_config_parse(path, text, &document));
-    TRIB_TRY(read_all(path, trib_config_root(document), &config));
+    trib_status status = read_all(path, trib_config_root(document), &config);
+    if (!trib_ok(status)) {
+        cloud_config_deinit(&config);
+        return status;
+    }
     *ret_config = config;
     return TRIB_SUCCESS;
+}
+
+void cloud_config_deinit(cloud_config *config) {
+    cloud_bridge_settings_deinit(&config->bridge);
 }
 
 trib_status cloud_config_load(const char *path, cloud_config *ret_config) {

@@ -1,12 +1,15 @@
 /* tributary-cloud's own config file. docs/cloud-config.md is the reference.
  *
  * errors   TRIB_E_ARGUMENT with file, line and key
+ * owns     the bridge's settings; a copy shares them
+ * threads  one
  */
 #ifndef CLOUD_APP_CONFIG_H
 #define CLOUD_APP_CONFIG_H
 
 #include <stdint.h>
 
+#include "cloud/bridge/settings.h"
 #include "common/base/span.h"
 #include "common/log/log.h"
 
@@ -24,11 +27,13 @@ typedef struct cloud_config {
     char api_token_file[CLOUD_PATH_SIZE];
     trib_log_format log_format;
     trib_log_level log_level;
+    cloud_bridge_settings bridge;
 } cloud_config;
 
 TRIB_MUST_CHECK trib_status cloud_config_load(const char *path, cloud_config *ret_config);
 /* The same from text; `path` stands in complaints, and its folder before relative paths. */
 TRIB_MUST_CHECK trib_status cloud_config_parse(const char *path, trib_bytes text,
                                                cloud_config *ret_config);
+void cloud_config_deinit(cloud_config *config); /* of what was loaded; secrets are wiped */
 
 #endif

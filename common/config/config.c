@@ -466,6 +466,18 @@ trib_status trib_config_choice(trib_value map, const char *key, const char *cons
     return trib_value_present(value) ? trib_value_choice(value, words, ret_index) : TRIB_SUCCESS;
 }
 
+trib_status trib_value_path(trib_value value, const char *file, char *ret_path, size_t size) {
+    const char *text = trib_value_text(value), *slash = strrchr(file, '/');
+    if (text == NULL || text[0] == '\0') {
+        return trib_value_expect(value, "a path");
+    }
+    int folder = text[0] == '/' || slash == NULL ? 0 : (int)(slash - file) + 1;
+    int length = snprintf(ret_path, size, "%.*s%s", folder, file, text);
+    return length > 0 && (size_t)length < size
+               ? TRIB_SUCCESS
+               : trib_value_refuse(value, "a path of more than %zu bytes", size - 1);
+}
+
 trib_status trib_value_name(trib_value value, char ret_name[64]) {
     const char *text = trib_value_text(value);
     size_t length = text != NULL ? strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") : 0;

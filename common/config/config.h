@@ -71,6 +71,9 @@ TRIB_MUST_CHECK trib_status trib_value_number(trib_value value, double least, do
                                               double *ret);
 TRIB_MUST_CHECK trib_status trib_value_flag(trib_value value, bool *ret);
 TRIB_MUST_CHECK trib_status trib_value_copy(trib_value value, char *ret_text, size_t size);
+/* A path, which is below the folder of `file`, the config's, unless it is absolute. */
+TRIB_MUST_CHECK trib_status trib_value_path(trib_value value, const char *file, char *ret_path,
+                                            size_t size);
 /* One of the words (ended by NULL); its index. */
 TRIB_MUST_CHECK trib_status trib_value_choice(trib_value value, const char *const *words,
                                               size_t *ret_index);

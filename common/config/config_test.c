@@ -112,8 +112,30 @@ static void names_that_cannot_be_topic_levels_are_refused(void **state) {
     }
 }
 
+static void a_relative_path_is_below_the_configs_folder(void **state) {
+    (void)state;
+    trib_config *config = parse("near: keys/ca.pem\nfar: /etc/ca.pem\nnone: ''\n");
+    trib_value value;
+    char path[24];
+    assert_true(trib_ok(trib_value_need(trib_config_root(config), "near", &value)));
+    assert_true(trib_ok(trib_value_path(value, "/opt/f.yaml", path, sizeof path)));
+    assert_string_equal(path, "/opt/keys/ca.pem");
+    assert_true(trib_ok(trib_value_path(value, "f.yaml", path, sizeof path)));
+    assert_string_equal(path, "keys/ca.pem");
+    assert_int_equal(trib_value_path(value, "/somewhere/deeper/f.yaml", path, sizeof path).code,
+                     TRIB_E_ARGUMENT);
+    assert_true(trib_ok(trib_value_need(trib_config_root(config), "far", &value)));
+    assert_true(trib_ok(trib_value_path(value, "/opt/f.yaml", path, sizeof path)));
+    assert_string_equal(path, "/etc/ca.pem");
+    assert_true(trib_ok(trib_value_need(trib_config_root(config), "none", &value)));
+    assert_int_equal(trib_value_path(value, "/opt/f.yaml", path, sizeof path).code,
+                     TRIB_E_ARGUMENT);
+    trib_config_destroy(config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_relative_path_is_below_the_configs_folder),
         cmocka_unit_test(values_are_read_and_absent_keys_keep_their_default),
         cmocka_unit_test(a_wrong_value_is_named_with_line_column_path_and_both_sides),
         cmocka_unit_test(a_misspelt_key_gets_a_suggestion),

@@ -33,6 +33,7 @@ OWNERS = {
     r"cblas\.h|openblas": ("common/tensor",),
     r"curl/": ("cloud/ctl", "cloud/object"),
     r"microhttpd\.h": ("cloud/api",),
+    r"librdkafka/": ("cloud/bridge",),
     r"kiss_fft|kiss_fftr": ("common/signal",),
 }
 # Firmware's rooms: nothing of an operating system in them, test or not.

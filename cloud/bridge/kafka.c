@@ -1,0 +1,310 @@
+#include "cloud/bridge/kafka.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cloud/bridge/kafka_client.h"
+
+enum { MAX_KNOWN = 80 /* federations */ };
+
+/* What the call-backs write: within calls of ours, so on our thread. `words` comes first. */
+typedef struct reports {
+    cloud_kafka_words words;
+    uint64_t refused;
+    bool topic_gone;
+} reports;
+
+typedef struct known_topic {
+    char federation[64];
+    bool there[CLOUD_TOPICS];
+} known_topic;
+
+struct cloud_kafka {
+    const cloud_bridge_settings *settings;
+    char id[64];
+    char source[80];
+    rd_kafka_t *producer;
+    reports reports;
+    known_topic known[MAX_KNOWN];
+    size_t known_count, last_known;
+    bool progress_sent; /* in this transaction */
+    trib_buffer scratch;
+};
+
+typedef struct topic_search {
+    const char *name;
+    bool *there;
+} topic_search;
+
+static void look_for(void *context, const char *topic) {
+    topic_search *search = context;
+    *search->there = *search->there || strcmp(topic, search->name) == 0;
+}
+
+static void note_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque) {
+    (void)client;
+    reports *all = opaque;
+    if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+        all->refused = (uint64_t)(uintptr_t)message->_private;
+    } else if (message->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+               message->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
+        all->topic_gone = true;
+    }
+}
+
+trib_status cloud_kafka_create(const cloud_bridge_settings *settings, const char *id,
+                               cloud_kafka **ret_kafka) {
+    char transactional[160];
+    const cloud_kafka_pair defaults[] = {{"linger.ms", "5"},
+                                         {"client.id", "tributary-cloud"},
+                                         {"transaction.timeout.ms", "60000"},
+                                         {"message.timeout.ms", "60000"},
+                                         {NULL, NULL}};
+    const cloud_kafka_pair musts[] = {{"transactional.id", transactional},
+                                      {"enable.idempotence", "true"},
+                                      {"acks", "all"},
+                                      {"partitioner", "murmur2_random"},
+                                      {NULL, NULL}};
+    cloud_kafka *kafka = trib_allocate(1, sizeof *kafka);
+    if (kafka == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a producer");
+    }
+    kafka->settings = settings;
+    kafka->scratch.ceiling = 2 * CLOUD_EVENT_MOST_BYTES;
+    (void)snprintf(kafka->id, sizeof kafka->id, "%s", id);
+    (void)snprintf(kafka->source, sizeof kafka->source, "/tributary/%s", id);
+    (void)snprintf(transactional, sizeof transactional, "%s-%s", settings->prefix, id);
+    trib_status status = cloud_kafka_client(RD_KAFKA_PRODUCER, settings, defaults, musts,
+                                            &kafka->reports.words, note_delivery, &kafka->producer);
+    if (!trib_ok(status)) {
+        cloud_kafka_destroy(kafka);
+        return status;
+    }
+    *ret_kafka = kafka;
+    return TRIB_SUCCESS;
+}
+
+/* What is not committed will be sent again. */
+void cloud_kafka_destroy(cloud_kafka *kafka) {
+    if (kafka != NULL) {
+        if (kafka->producer != NULL) {
+            (void)rd_kafka_purge(kafka->producer,
+                                 RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+            rd_kafka_destroy(kafka->producer);
+        }
+        trib_buffer_deinit(&kafka->scratch);
+        trib_free(kafka);
+    }
+}
+
+trib_status cloud_kafka_connect(cloud_kafka *kafka) {
+    rd_kafka_error_t *error = rd_kafka_init_transactions(kafka->producer, CLOUD_KAFKA_CALL_MS);
+    (void)rd_kafka_poll(kafka->producer, 0);
+    return cloud_kafka_status(error, "starting", &kafka->reports.words);
+}
+
+/* ---- topics ---- */
+
+static void note_topic(void *context, const char *name) {
+    cloud_kafka *kafka = context;
+    size_t prefix = strlen(kafka->settings->prefix);
+    const char *federation = name + prefix + 1, *dot = strrchr(name, '.');
+    if (strncmp(name, kafka->settings->prefix, prefix) != 0 || name[prefix] != '.' ||
+        dot <= federation || (size_t)(dot - federation) >= sizeof kafka->known[0].federation) {
+        return;
+    }
+    size_t length = (size_t)(dot - federation), at = 0, kind = 0;
+    while (kind < CLOUD_TOPICS && strcmp(dot + 1, cloud_bridge_topic_names[kind]) != 0) {
+        kind++;
+    }
+    while (at < kafka->known_count && (strncmp(kafka->known[at].federation, federation, length) ||
+                                       kafka->known[at].federation[length] != '\0')) {
+        at++;
+    }
+    if (kind == CLOUD_TOPICS || at == MAX_KNOWN) {
+        return;
+    }
+    known_topic *known = &kafka->known[at];
+    if (at == kafka->known_count) {
+        *known = (known_topic){{0}, {false}};
+        memcpy(known->federation, federation, length);
+        kafka->known_count++;
+    }
+    known->there[kind] = true;
+}
+
+static bool is_known(cloud_kafka *kafka, const cloud_bridge_event *event) {
+    for (size_t i = 0; i < kafka->known_count; i++) { /* the last one first */
+        size_t at = (kafka->last_known + i) % kafka->known_count;
+        if (strcmp(kafka->known[at].federation, event->federation) == 0) {
+            kafka->last_known = at;
+            return kafka->known[at].there[event->topic];
+        }
+    }
+    return false;
+}
+
+/* A producer that writes to a topic that is not there may make Kafka make it, with defaults that
+ * nobody chose. */
+static trib_status need_topic(cloud_kafka *kafka, const cloud_bridge_event *event,
+                              const char *topic) {
+    if (kafka->reports.topic_gone) {
+        kafka->known_count = 0;
+        kafka->reports.topic_gone = false;
+    }
+    if (!is_known(kafka, event)) {
+        kafka->known_count = 0;
+        TRIB_TRY(cloud_kafka_list(kafka->producer, &kafka->reports.words, note_topic, kafka));
+    }
+    return is_known(kafka, event)
+               ? TRIB_SUCCESS
+               : TRIB_FAIL(TRIB_E_NOT_FOUND,
+                           "kafka: there is no topic %s: tributary bridge setup makes it", topic);
+}
+
+/* ---- transactions ---- */
+
+trib_status cloud_kafka_progress(cloud_kafka *kafka, cloud_bridge_progress *ret_progress) {
+    char topic[CLOUD_TOPIC_SIZE];
+    bool there = false;
+    cloud_kafka_progress_topic(kafka->settings, topic);
+    topic_search search = {topic, &there};
+    TRIB_TRY(cloud_kafka_list(kafka->producer, &kafka->reports.words, look_for, &search));
+    if (!there) {
+        return TRIB_FAIL(TRIB_E_NOT_FOUND,
+                         "kafka: there is no topic %s: tributary bridge setup makes it", topic);
+    }
+    return cloud_progress_read(kafka->settings, kafka->id, ret_progress);
+}
+
+trib_status cloud_kafka_begin(cloud_kafka *kafka) {
+    kafka->progress_sent = false;
+    kafka->reports.refused = 0;
+    kafka->reports.words = (cloud_kafka_words){.denied = false};
+    return cloud_kafka_status(rd_kafka_begin_transaction(kafka->producer), "beginning",
+                              &kafka->reports.words);
+}
+
+/* RFC 3339 */
+static void print_time(uint64_t time_ms, char ret_text[40]) {
+    time_t seconds = (time_t)(time_ms / 1000);
+    struct tm when;
+    size_t size =
+        gmtime_r(&seconds, &when) != NULL ? strftime(ret_text, 32, "%Y-%m-%dT%H:%M:%S", &when) : 0;
+    (void)snprintf(ret_text + size, 40 - size, ".%03uZ", (unsigned)(time_ms % 1000));
+}
+
+typedef struct attribute {
+    const char *name, *value;
+} attribute;
+
+/* CloudEvents, Kafka protocol binding 1.0.2, section 3.2: binary mode. */
+static rd_kafka_headers_t *make_headers(const attribute *attributes, size_t count) {
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(count + 1);
+    char name[32];
+    (void)rd_kafka_header_add(headers, "content-type", -1, "application/json", -1);
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof name, "ce_%s", attributes[i].name);
+        (void)rd_kafka_header_add(headers, name, -1, attributes[i].value, -1);
+    }
+    return headers;
+}
+
+/* Section 3.3: structured mode. The attributes are names and numbers of ours: nothing to escape. */
+static trib_status make_structured(trib_buffer *buffer, const attribute *attributes, size_t count,
+                                   trib_bytes body) {
+    trib_buffer_clear(buffer);
+    TRIB_TRY(trib_buffer_append(buffer, trib_bytes_text("{")));
+    for (size_t i = 0; i < count; i++) {
+        TRIB_TRY(
+            trib_buffer_print(buffer, "\"%s\":\"%s\",", attributes[i].name, attributes[i].value));
+    }
+    TRIB_TRY(trib_buffer_append(
+        buffer, trib_bytes_text("\"datacontenttype\":\"application/json\",\"data\":")));
+    TRIB_TRY(trib_buffer_append(buffer, body));
+    return trib_buffer_append(buffer, trib_bytes_text("}"));
+}
+
+/* Takes the headers. */
+static trib_status produce(cloud_kafka *kafka, const char *topic, const char *key, trib_bytes value,
+                           rd_kafka_headers_t *headers, uint64_t opaque) {
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__QUEUE_FULL;
+    for (int tries = 0; code == RD_KAFKA_RESP_ERR__QUEUE_FULL && tries <= 10; tries++) {
+        rd_kafka_vu_t what[] = {
+            {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic},
+            {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key, strlen(key)}},
+            {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)(uintptr_t)value.data, value.size}},
+            {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+            {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)(uintptr_t)opaque},
+            {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+        };
+        rd_kafka_error_t *error = rd_kafka_produceva(
+            kafka->producer, what, sizeof what / sizeof what[0] - (headers == NULL));
+        code = error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
+        rd_kafka_error_destroy(error);
+        (void)rd_kafka_poll(kafka->producer, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 100 : 0);
+    }
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && headers != NULL) {
+        rd_kafka_headers_destroy(headers);
+    }
+    return code == RD_KAFKA_RESP_ERR__STATE
+               ? TRIB_FAIL(TRIB_E_STATE, "kafka: the transaction has failed")
+               : cloud_kafka_code_status(code, topic, &kafka->reports.words);
+}
+
+trib_status cloud_kafka_send(cloud_kafka *kafka, const cloud_bridge_event *event, uint64_t opaque) {
+    char topic[CLOUD_TOPIC_SIZE], when[40], schema[80];
+    cloud_kafka_topic(kafka->settings, event->federation, event->topic, topic);
+    TRIB_TRY(need_topic(kafka, event, topic));
+    print_time(event->time_ms, when);
+    (void)snprintf(schema, sizeof schema, "urn:tributary:schemas:%s:1",
+                   cloud_bridge_topic_names[event->topic]);
+    const attribute attributes[] = {{"specversion", "1.0"},
+                                    {"id", event->id},
+                                    {"source", kafka->source},
+                                    {"type", event->type},
+                                    {"time", when},
+                                    {"subject", event->key},
+                                    {"dataschema", schema},
+                                    {"partitionkey", event->key}};
+    size_t count = sizeof attributes / sizeof attributes[0];
+    if (!kafka->settings->structured) {
+        return produce(kafka, topic, event->key, event->body, make_headers(attributes, count),
+                       opaque);
+    }
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
+    (void)rd_kafka_header_add(headers, "content-type", -1,
+                              "application/cloudevents+json; charset=UTF-8", -1);
+    trib_status status = make_structured(&kafka->scratch, attributes, count, event->body);
+    if (!trib_ok(status)) {
+        rd_kafka_headers_destroy(headers);
+        return status;
+    }
+    return produce(kafka, topic, event->key, trib_buffer_view(&kafka->scratch), headers, opaque);
+}
+
+trib_status cloud_kafka_commit(cloud_kafka *kafka, const cloud_bridge_progress *progress) {
+    if (!kafka->progress_sent) {
+        char topic[CLOUD_TOPIC_SIZE];
+        cloud_kafka_progress_topic(kafka->settings, topic);
+        trib_buffer_clear(&kafka->scratch);
+        TRIB_TRY(cloud_progress_print(progress, &kafka->scratch));
+        TRIB_TRY(produce(kafka, topic, kafka->id, trib_buffer_view(&kafka->scratch), NULL, 0));
+        kafka->progress_sent = true;
+    }
+    rd_kafka_error_t *error = rd_kafka_commit_transaction(kafka->producer, CLOUD_KAFKA_CALL_MS);
+    (void)rd_kafka_poll(kafka->producer, 0);
+    return cloud_kafka_status(error, "committing", &kafka->reports.words);
+}
+
+trib_status cloud_kafka_abort(cloud_kafka *kafka) {
+    rd_kafka_error_t *error = rd_kafka_abort_transaction(kafka->producer, CLOUD_KAFKA_CALL_MS);
+    (void)rd_kafka_poll(kafka->producer, 0);
+    return cloud_kafka_status(error, "aborting", &kafka->reports.words);
+}
+
+uint64_t cloud_kafka_refused(const cloud_kafka *kafka) {
+    return kafka->reports.refused;
+}
