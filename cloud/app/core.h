@@ -4,7 +4,8 @@
  * them is handled, records are appended, one fsync makes them durable, and only then does anything
  * leave: receipts, announcements, answers. A failed fsync ends the program; a restart recovers.
  *
- * One file a flow: joins, updates, rounds, documents, notices, requests; recover starts them all.
+ * One file a flow: joins, updates, rounds, documents, notices, bridging, requests; recover starts
+ * them all.
  *
  * threads  everything here belongs to the core's thread, but for cloud_core_push
  */
@@ -13,9 +14,11 @@
 
 #include "cloud/app/config.h"
 #include "cloud/app/secrets.h"
+#include "cloud/bridge/bridge.h"
 #include "cloud/ingest/revoked.h"
 #include "cloud/ledger/ledger.h"
 #include "cloud/object/object_store.h"
+#include "cloud/outbox/outbox.h"
 #include "cloud/registry/view.h"
 #include "cloud/round/live.h"
 #include "common/log/log.h"
@@ -48,11 +51,17 @@ typedef struct cloud_request {
     trib_queue *answered; /* the asker waits here */
 } cloud_request;
 
-typedef enum cloud_event_kind { CLOUD_EVENT_MQTT, CLOUD_EVENT_REQUEST } cloud_event_kind;
+typedef enum cloud_event_kind {
+    CLOUD_EVENT_MQTT,
+    CLOUD_EVENT_REQUEST,
+    CLOUD_EVENT_BRIDGE
+} cloud_event_kind;
 typedef struct cloud_event {
     cloud_event_kind kind;
     trib_mqtt_event *mqtt;
     cloud_request *request; /* not owned */
+    cloud_bridge_report report;
+    char *text; /* owned: what the bridge reports */
 } cloud_event;
 
 typedef struct cloud_published {
@@ -122,6 +131,13 @@ typedef struct cloud_core {
                      */
     bool failed;    /* state and ledger have parted: nothing leaves any more; a restart recovers */
     volatile bool stop;
+    cloud_outbox *outbox; /* NULL: nothing is bridged */
+    cloud_bridge *bridge;
+    uint64_t outbox_due_ms;  /* what it took last becomes durable then; 0: nothing waits */
+    uint64_t outbox_told_ms; /* of what it drops nothing is said before */
+    uint64_t outbox_dropped; /* said already */
+    uint64_t bridge_woken;   /* for the ledger's records up to here */
+    char bridge_trouble[400];
 } cloud_core;
 
 /* ---- recover.c: from the state folder to a running core; keys are made if there are none ---- */
@@ -216,6 +232,18 @@ bool cloud_promote_document(cloud_core *core, cloud_member *member);
 /* Publishes what is due and may go out now. */
 void cloud_publish_due(cloud_core *core);
 void cloud_all_due(cloud_core *core); /* after connecting */
+
+/* ---- bridging.c ---- */
+TRIB_MUST_CHECK trib_status cloud_bridging_open(cloud_core *core); /* the outbox, at the start */
+TRIB_MUST_CHECK trib_status cloud_bridging_start(cloud_core *core);
+void cloud_bridging_close(cloud_core *core);
+void cloud_bridging_report(cloud_core *core, const cloud_event *event);
+/* `message`: the prediction as it came out of its frame. */
+void cloud_bridge_prediction(cloud_core *core, const cloud_member *member,
+                             const cloud_gateway *gateway, trib_bytes message, bool anomaly);
+/* What waits becomes durable when it is due, and the bridge hears of it. */
+void cloud_bridging_settle(cloud_core *core);
+uint64_t cloud_bridging_wait_ms(const cloud_core *core);
 
 /* ---- requests.c ---- */
 void cloud_handle_request(cloud_core *core, cloud_request *request);

@@ -5,6 +5,7 @@
 void cloud_event_destroy(cloud_event *event) {
     if (event != NULL) {
         trib_mqtt_event_destroy(event->mqtt);
+        trib_free(event->text);
         trib_free(event);
     }
 }
@@ -82,7 +83,9 @@ static void handle_mqtt(cloud_core *core, const trib_mqtt_event *event) {
 uint64_t cloud_core_wait_ms(const cloud_core *core) {
     uint64_t wait = cloud_tick_wait_ms(core);
     uint64_t link = trib_mqtt_wait_ms(core->mqtt);
-    return link < wait ? link : wait;
+    wait = link < wait ? link : wait;
+    uint64_t outbox = cloud_bridging_wait_ms(core);
+    return outbox < wait ? outbox : wait;
 }
 
 /* The asker waits for exactly one answer, so there is always room for it. */
@@ -110,6 +113,8 @@ trib_status cloud_core_step(cloud_core *core, uint64_t most_ms) {
     for (size_t handled = 0; event != NULL && handled < CLOUD_BATCH; handled++) {
         if (event->kind == CLOUD_EVENT_MQTT) {
             handle_mqtt(core, event->mqtt);
+        } else if (event->kind == CLOUD_EVENT_BRIDGE) {
+            cloud_bridging_report(core, event);
         } else {
             cloud_handle_request(core, event->request);
             trib_status status = cloud_settle(core); /* an answer tells only what is durable */
@@ -130,6 +135,7 @@ trib_status cloud_core_step(cloud_core *core, uint64_t most_ms) {
     cloud_prune(core);
     trib_mqtt_run(core->mqtt);
     cloud_publish_due(core);
+    cloud_bridging_settle(core);
     return TRIB_SUCCESS;
 }
 
@@ -140,7 +146,7 @@ trib_status cloud_core_begin(cloud_core *core) {
         cloud_consider_round(core, &core->members[i]);
     }
     trib_mqtt_run(core->mqtt);
-    return status;
+    return trib_ok(status) ? cloud_bridging_start(core) : status;
 }
 
 trib_status cloud_core_run(cloud_core *core) {

@@ -292,6 +292,7 @@ static trib_status start(cloud_core *core, bool rebuild) {
     path_in(core, "objects", path);
     TRIB_TRY(cloud_object_files(core->disk, core->crypto, path, &core->objects));
     TRIB_TRY(recover(core, rebuild));
+    TRIB_TRY(cloud_bridging_open(core));
     return create_link(core);
 }
 
@@ -320,6 +321,7 @@ void cloud_core_destroy(cloud_core *core) {
     if (core == NULL) {
         return;
     }
+    cloud_bridging_close(core);
     trib_mqtt_destroy(core->mqtt, true);
     trib_queue_destroy(core->queue);
     for (size_t i = 0; i < core->member_count; i++) {

@@ -340,21 +340,45 @@ static void list_federations(cloud_core *core, cloud_request *request) {
     answer_json(request, 200, value);
 }
 
+static json_t *bridge_json(const cloud_core *core) {
+    if (core->bridge == NULL) {
+        return json_null();
+    }
+    cloud_bridge_counts counts = cloud_bridge_count(core->bridge);
+    json_t *backlog = json_object(), *ends = json_object();
+    uint64_t dropped = 0;
+    for (int i = 0; i < CLOUD_LOGS; i++) {
+        json_object_set_new(backlog, cloud_bridge_log_names[i],
+                            json_integer((json_int_t)counts.backlog[i]));
+        json_object_set_new(ends, cloud_bridge_log_names[i],
+                            json_integer((json_int_t)counts.ends[i]));
+    }
+    for (int i = 0; i < CLOUD_OUTBOX_CLASSES; i++) {
+        dropped += cloud_outbox_count(core->outbox, (cloud_outbox_class)i).dropped;
+    }
+    return json_pack("{s:b,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "connected", counts.connected,
+                     "trouble", text_json(core->bridge_trouble), "sent", (json_int_t)counts.sent,
+                     "transactions", (json_int_t)counts.transactions, "aborted",
+                     (json_int_t)counts.aborted, "refused", (json_int_t)counts.refused, "missed",
+                     (json_int_t)counts.missed, "dropped", (json_int_t)dropped, "backlog", backlog,
+                     "ends", ends);
+}
+
 static void health(cloud_core *core, cloud_request *request) {
     trib_mqtt_counts mqtt = trib_mqtt_counted(core->mqtt);
     TRIB_SCOPED(release_json)
     json_t *value = json_pack(
-        "{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}}",
+        "{s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}}",
         "status", "ok", "version", TRIB_VERSION, "broker",
-        trib_mqtt_connected(core->mqtt) ? "connected" : "connecting", "incarnation",
-        (json_int_t)core->incarnation, "records", (json_int_t)cloud_ledger_end(core->ledger),
-        "gaps", (json_int_t)core->gaps, "gap_records", (json_int_t)core->gap_records, "counts",
-        "joins", (json_int_t)core->counts.joins, "joins_refused",
-        (json_int_t)core->counts.joins_refused, "accepted", (json_int_t)core->counts.accepted,
-        "duplicates", (json_int_t)core->counts.duplicates, "late", (json_int_t)core->counts.late,
-        "refused", (json_int_t)core->counts.refused, "replayed", (json_int_t)core->counts.replayed,
-        "garbage", (json_int_t)core->counts.garbage, "predictions",
-        (json_int_t)core->counts.predictions, "dropped",
+        trib_mqtt_connected(core->mqtt) ? "connected" : "connecting", "bridge", bridge_json(core),
+        "incarnation", (json_int_t)core->incarnation, "records",
+        (json_int_t)cloud_ledger_end(core->ledger), "gaps", (json_int_t)core->gaps, "gap_records",
+        (json_int_t)core->gap_records, "counts", "joins", (json_int_t)core->counts.joins,
+        "joins_refused", (json_int_t)core->counts.joins_refused, "accepted",
+        (json_int_t)core->counts.accepted, "duplicates", (json_int_t)core->counts.duplicates,
+        "late", (json_int_t)core->counts.late, "refused", (json_int_t)core->counts.refused,
+        "replayed", (json_int_t)core->counts.replayed, "garbage", (json_int_t)core->counts.garbage,
+        "predictions", (json_int_t)core->counts.predictions, "dropped",
         (json_int_t)trib_queue_dropped(core->queue), "signatures", (json_int_t)core->signatures,
         "fsyncs", (json_int_t)cloud_ledger_syncs(core->ledger), "received",
         (json_int_t)mqtt.received);

@@ -189,6 +189,8 @@ void cloud_handle_prediction(cloud_core *core, cloud_member *member, cloud_gatew
         core->counts.garbage++;
         return;
     }
+    cloud_bridge_prediction(core, member, gateway, trib_buffer_view(&core->frame),
+                            prediction.anomaly);
     gateway->predictions++;
     gateway->last_release = prediction.release;
     memcpy(gateway->last_label, prediction.label_name, sizeof gateway->last_label);

@@ -13,6 +13,7 @@ enum { IDLE_MS = 500, FIRST_PAUSE_MS = 500, POSITION_BITS = 56 };
 
 struct cloud_bridge {
     cloud_bridge_options options;
+    char id[64]; /* what options.id pointed to */
     pthread_t thread;
     trib_queue *wakes; /* tokens */
     atomic_bool stop;
@@ -99,7 +100,7 @@ static trib_status check_progress(const cloud_bridge *bridge,
 static trib_status connect_kafka(cloud_bridge *bridge) {
     cloud_bridge_progress progress;
     if (bridge->kafka == NULL) {
-        TRIB_TRY(cloud_kafka_create(bridge->options.settings, bridge->options.id, &bridge->kafka));
+        TRIB_TRY(cloud_kafka_create(bridge->options.settings, bridge->id, &bridge->kafka));
     }
     TRIB_TRY(cloud_kafka_connect(bridge->kafka));
     TRIB_TRY(cloud_kafka_progress(bridge->kafka, &progress));
@@ -308,6 +309,8 @@ trib_status cloud_bridge_start(const cloud_bridge_options *options, cloud_bridge
         return TRIB_FAIL(TRIB_E_IO, "no memory for the bridge");
     }
     bridge->options = *options;
+    (void)snprintf(bridge->id, sizeof bridge->id, "%s", options->id);
+    bridge->options.id = bridge->id;
     bridge->body.ceiling = CLOUD_EVENT_MOST_BYTES;
     trib_status status = prepare(bridge);
     if (!trib_ok(status)) {
@@ -336,6 +339,7 @@ cloud_bridge_counts cloud_bridge_count(const cloud_bridge *bridge) {
         const cloud_bridge_source *source = &bridge->options.sources[i];
         uint64_t end = source->end(source->context, (cloud_bridge_log)i);
         uint64_t told = atomic_load(&bridge->told[i]);
+        counts.ends[i] = end;
         counts.backlog[i] = end > told ? end - told : 0;
     }
     return counts;

@@ -8,7 +8,7 @@
  * Within a topic and a key, events come in the order of their positions.
  *
  * errors   only of starting: TRIB_E_IO, TRIB_E_ARGUMENT
- * owns     nothing of its sources, which outlive it
+ * owns     nothing of its sources, disk and settings, which outlive it; id and folders are copied
  * threads  start, wake, count, stop: the owner's. Reports come from the bridge's own
  */
 #ifndef CLOUD_BRIDGE_BRIDGE_H
@@ -56,6 +56,7 @@ typedef struct cloud_bridge_counts {
     uint64_t aborted;
     uint64_t refused;             /* events left out */
     uint64_t missed;              /* records that were gone before they were read */
+    uint64_t ends[CLOUD_LOGS];    /* positions */
     uint64_t backlog[CLOUD_LOGS]; /* records that wait */
 } cloud_bridge_counts;
 

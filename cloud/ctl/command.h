@@ -26,6 +26,7 @@ extern const ctl_command ctl_simulate;
 extern const ctl_command ctl_score;
 extern const ctl_command ctl_model; /* show; the rest of `model` is in commands.h */
 extern const ctl_command ctl_generate;
+extern const ctl_command ctl_bridge;
 
 /* Prints the complaint (NULL: getopt_long has printed one) and where to find help to standard
  * error. CTL_USAGE. */

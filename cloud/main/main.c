@@ -118,11 +118,14 @@ int main(int count, char **arguments) {
     }
     trib_log_setup("tributary-cloud", config.log_format, config.log_level);
     if (check) {
+        cloud_config_deinit(&config);
         return 0;
     }
     struct sigaction action = {.sa_handler = stop};
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
-    return serve(&config, rebuild, init);
+    int result = serve(&config, rebuild, init);
+    cloud_config_deinit(&config);
+    return result;
 }

@@ -49,6 +49,7 @@ static void read_cloud(trib_bytes text) {
     must_be_text(config.api_token_file, sizeof config.api_token_file);
     must_be_text(config.api_host, sizeof config.api_host);
     FUZZ_MUST(config.api_port > 0);
+    cloud_config_deinit(&config);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

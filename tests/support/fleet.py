@@ -49,6 +49,7 @@ class Fleet:
     def __init__(self, name, keep=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"tributary-{name}-"))
         self.keep = keep
+        self.cloud_extra = ""  # lines of the cloud's config
         self.processes = {}
         self.keys = self.folder / "keys"
         self.broker_port = free_port()
@@ -152,6 +153,7 @@ broker:
   key: {self.keys}/cloud.key
 authorities: {self.keys}/ca.pem
 api: {{listen: "127.0.0.1:{self.api_port}", token_file: {self.folder}/token}}
+{self.cloud_extra}
 """)
         return path
 

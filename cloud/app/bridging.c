@@ -1,0 +1,201 @@
+/* What goes to the data platform: the outbox that gateways' messages wait in, and the bridge that
+ * carries them, and the ledger, on. Nothing here ever fails a round. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cloud/app/core.h"
+
+enum { PATH_SIZE = 1024, SYNC_AFTER_MS = 10, TELL_MS = 60000 };
+
+static uint64_t end_of(const void *context, cloud_bridge_log log) {
+    const cloud_core *core = context;
+    switch (log) {
+    case CLOUD_LOG_LEDGER:
+        return cloud_ledger_durable(core->ledger);
+    case CLOUD_LOG_ALERT:
+        return cloud_outbox_end(core->outbox, CLOUD_OUTBOX_ALERT);
+    case CLOUD_LOG_PREDICTION:
+        return cloud_outbox_end(core->outbox, CLOUD_OUTBOX_PREDICTION);
+    case CLOUD_LOG_TELEMETRY:
+        return cloud_outbox_end(core->outbox, CLOUD_OUTBOX_TELEMETRY);
+    case CLOUD_LOGS:
+        break;
+    }
+    return 0;
+}
+
+static void acknowledge(void *context, cloud_bridge_log log, uint64_t position) {
+    cloud_core *core = context;
+    if (log != CLOUD_LOG_LEDGER) {
+        cloud_outbox_acknowledge(core->outbox, (cloud_outbox_class)(log - CLOUD_LOG_ALERT),
+                                 position);
+    }
+}
+
+/* On the bridge's thread. A full queue loses a word about trouble, which comes again. */
+static void push_report(void *context, cloud_bridge_report report, const char *text) {
+    cloud_core *core = context;
+    cloud_event *event = trib_allocate(1, sizeof *event);
+    char *copy = trib_duplicate_text(text);
+    if (event == NULL || copy == NULL) {
+        trib_free(event);
+        trib_free(copy);
+        return;
+    }
+    *event = (cloud_event){.kind = CLOUD_EVENT_BRIDGE, .report = report, .text = copy};
+    if (!trib_queue_push_urgent(core->queue, event)) {
+        cloud_event_destroy(event);
+    }
+}
+
+static uint64_t seed_of(const cloud_core *core, const char *purpose) {
+    uint8_t seed[8];
+    trib_status status = core->crypto->hkdf_expand(core->secrets.master.bytes,
+                                                   trib_bytes_text(purpose), seed, sizeof seed);
+    TRIB_ASSERT(trib_ok(status)); /* eight bytes can always be had */
+    return trib_load_u64(seed);
+}
+
+trib_status cloud_bridging_open(cloud_core *core) {
+    char path[PATH_SIZE];
+    if (!core->config.bridge.kafka) {
+        return TRIB_SUCCESS;
+    }
+    (void)snprintf(path, sizeof path, "%s/outbox", core->config.state);
+    TRIB_TRY(trib_context(cloud_outbox_open(core->disk, path, seed_of(core, "tributary/v1 outbox"),
+                                            core->config.bridge.outbox_bytes, &core->outbox),
+                          "the outbox"));
+    return core->disk->sync_folder(core->disk, core->config.state);
+}
+
+trib_status cloud_bridging_start(cloud_core *core) {
+    static const char *const folders[] = {"ledger", "outbox/alert", "outbox/prediction",
+                                          "outbox/telemetry"};
+    char paths[CLOUD_LOGS][PATH_SIZE], id[64];
+    if (core->outbox == NULL) {
+        return TRIB_SUCCESS;
+    }
+    const char *given = core->config.bridge.id;
+    (void)snprintf(id, sizeof id, "%s", given[0] != '\0' ? given : core->secrets.signing_id.text);
+    cloud_bridge_options options = {.settings = &core->config.bridge,
+                                    .id = id,
+                                    .disk = core->disk,
+                                    .report = push_report,
+                                    .context = core};
+    for (int i = 0; i < CLOUD_LOGS; i++) {
+        (void)snprintf(paths[i], sizeof paths[i], "%s/%s", core->config.state, folders[i]);
+        options.sources[i] = (cloud_bridge_source){
+            .folder = paths[i],
+            .seed = seed_of(core,
+                            i == CLOUD_LOG_LEDGER ? "tributary/v1 ledger" : "tributary/v1 outbox"),
+            .end = end_of,
+            .acknowledge = acknowledge,
+            .context = core};
+    }
+    return cloud_bridge_start(&options, &core->bridge);
+}
+
+void cloud_bridging_close(cloud_core *core) {
+    cloud_bridge_stop(core->bridge);
+    core->bridge = NULL;
+    if (core->outbox != NULL) {
+        trib_ignore(cloud_outbox_sync(core->outbox)); /* what is lost then was told by nobody */
+    }
+    cloud_outbox_close(core->outbox);
+    core->outbox = NULL;
+}
+
+void cloud_bridging_report(cloud_core *core, const cloud_event *event) {
+    switch (event->report) {
+    case CLOUD_BRIDGE_CONNECTED:
+        core->bridge_trouble[0] = '\0';
+        trib_log(TRIB_LOG_INFO, "bridge connected", "%s", "");
+        break;
+    case CLOUD_BRIDGE_TROUBLE:
+        (void)snprintf(core->bridge_trouble, sizeof core->bridge_trouble, "%s", event->text);
+        trib_log(TRIB_LOG_WARN, "bridge", "why=%s", event->text);
+        break;
+    case CLOUD_BRIDGE_REFUSED:
+        trib_log(TRIB_LOG_ERROR, "an event was left out", "why=%s", event->text);
+        break;
+    }
+}
+
+/* At most once a minute: a full disk would fill the log as well. */
+static void tell_dropped(cloud_core *core) {
+    uint64_t now = trib_monotonic_ms(core->clock), dropped = 0;
+    for (int i = 0; i < CLOUD_OUTBOX_CLASSES; i++) {
+        dropped += cloud_outbox_count(core->outbox, (cloud_outbox_class)i).dropped;
+    }
+    if (dropped > core->outbox_dropped && now >= core->outbox_told_ms) {
+        trib_log(TRIB_LOG_WARN, "the outbox drops events",
+                 "dropped=%" PRIu64 " why=Kafka does not take them as fast as they come, or not at "
+                 "all: see bridge.outbox_mib",
+                 dropped - core->outbox_dropped);
+        core->outbox_dropped = dropped;
+        core->outbox_told_ms = now + TELL_MS;
+    }
+}
+
+static void store(cloud_core *core, cloud_outbox_class class, const cloud_record_Outgoing *record) {
+    size_t size = 0;
+    trib_buffer_clear(&core->scratch);
+    trib_status status = trib_wire_size(cloud_record_Outgoing_fields, record, &size);
+    if (trib_ok(status)) {
+        status = trib_buffer_reserve(&core->scratch, size);
+    }
+    if (trib_ok(status)) {
+        trib_writer writer = trib_writer_of(core->scratch.data, core->scratch.capacity);
+        status = trib_wire_encode(cloud_record_Outgoing_fields, record, &writer);
+        trib_ignore(trib_ok(status)
+                        ? cloud_outbox_append(core->outbox, class, trib_written(&writer))
+                        : status); /* counted there */
+    }
+    if (core->outbox_due_ms == 0) {
+        core->outbox_due_ms = trib_monotonic_ms(core->clock) + SYNC_AFTER_MS;
+    }
+}
+
+void cloud_bridge_prediction(cloud_core *core, const cloud_member *member,
+                             const cloud_gateway *gateway, trib_bytes message, bool anomaly) {
+    cloud_record_Outgoing record = cloud_record_Outgoing_init_zero;
+    if (core->outbox == NULL) {
+        return;
+    }
+    (void)snprintf(record.federation, sizeof record.federation, "%s", member->live->name);
+    (void)snprintf(record.gateway, sizeof record.gateway, "%s", gateway->name);
+    record.time_ms = trib_wall_ms(core->clock);
+    trib_wire_put(&record.message, &message);
+    if (anomaly) {
+        store(core, CLOUD_OUTBOX_ALERT, &record);
+    }
+    store(core, CLOUD_OUTBOX_PREDICTION, &record);
+}
+
+uint64_t cloud_bridging_wait_ms(const cloud_core *core) {
+    uint64_t now = trib_monotonic_ms(core->clock);
+    if (core->outbox_due_ms == 0) {
+        return UINT64_MAX;
+    }
+    return core->outbox_due_ms > now ? core->outbox_due_ms - now : 0;
+}
+
+void cloud_bridging_settle(cloud_core *core) {
+    if (core->outbox == NULL) {
+        return;
+    }
+    bool more = cloud_ledger_durable(core->ledger) > core->bridge_woken;
+    if (core->outbox_due_ms != 0 && core->outbox_due_ms <= trib_monotonic_ms(core->clock)) {
+        core->outbox_due_ms = 0;
+        if (!trib_ok(cloud_outbox_sync(core->outbox))) {
+            trib_log(TRIB_LOG_WARN, "the outbox", "why=%s", trib_message());
+        }
+        tell_dropped(core);
+        more = true;
+    }
+    if (more && core->bridge != NULL) {
+        core->bridge_woken = cloud_ledger_durable(core->ledger);
+        cloud_bridge_wake(core->bridge);
+    }
+}
