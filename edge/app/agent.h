@@ -28,8 +28,8 @@ enum {
 };
 
 /* What is counted since the start: forged, stale, replayed, garbage, refused objects; predictions
- * and other events that were left out. */
-enum { EDGE_REPORT_NUMBERS = 7 };
+ * and other events that were left out; lines that the source refused, and its problems. */
+enum { EDGE_REPORT_NUMBERS = 9 };
 typedef struct edge_report {
     uint64_t numbers[EDGE_REPORT_NUMBERS];
 } edge_report;
@@ -61,6 +61,9 @@ typedef struct edge_agent {
     edge_sense *sense;
     edge_train *train;
     uint64_t stream_retry_ms; /* what of it is not there is tried again */
+    uint64_t reread_ms;       /* the source goes on from what is stored then; 0: no need */
+    uint64_t refused_lines;   /* of sources that are gone */
+    uint64_t source_problems; /* likewise */
     uint64_t finished_ms;     /* when the source had nothing more to store; 0: not yet */
     /* the round that is being trained for */
     edge_round_task task;
@@ -100,6 +103,7 @@ TRIB_MUST_CHECK trib_status edge_samples_start(edge_agent *agent);
 /* Goes on under another document: the stream is not touched where its rows, windows and judgements
  * stay what they are. What cannot be started is tried again. */
 void edge_samples_change(edge_agent *agent, trib_federation *federation_take);
+/* Tries again what could not be started, and has rows read again that could not be stored. */
 void edge_samples_retry(edge_agent *agent);
 /* Whether there are a stream and a trainer to give models and rounds to. */
 bool edge_samples_running(const edge_agent *agent);

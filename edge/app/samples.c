@@ -65,6 +65,7 @@ static trib_status start_sense(edge_agent *agent) {
                                         .clock = agent->clock,
                                         .events = {push_room, agent}};
     edge_store *store = NULL;
+    agent->reread_ms = 0;
     if (agent->batches == NULL) {
         TRIB_TRY(trib_queue_create(EDGE_BATCH_QUEUE, edge_batch_drop, &agent->batches));
     }
@@ -97,14 +98,24 @@ static void stop_trainer(edge_agent *agent) {
     agent->train = NULL;
 }
 
+static void end_source(edge_agent *agent) {
+    if (agent->source != NULL) {
+        edge_source_halt(agent->source); /* what it counts stands still */
+        edge_source_counts counts = edge_source_counted(agent->source);
+        agent->refused_lines += counts.refused;
+        agent->source_problems += counts.problems;
+        edge_source_destroy(agent->source);
+        agent->source = NULL;
+    }
+}
+
 /* Its rows end here. A stream from outside is only halted: what it has sent, its header among it,
  * comes once. */
 static void stop_sense(edge_agent *agent) {
-    if (agent->source != NULL && agent->config.source.kind != EDGE_SOURCE_REPLAY) {
+    if (agent->source != NULL && edge_source_comes_once(&agent->config.source)) {
         edge_source_halt(agent->source);
     } else {
-        edge_source_destroy(agent->source);
-        agent->source = NULL;
+        end_source(agent);
     }
     if (agent->sense != NULL) {
         edge_sense_stop(agent->sense, true);
@@ -188,7 +199,33 @@ bool edge_samples_running(const edge_agent *agent) {
     return agent->sense != NULL && agent->train != NULL;
 }
 
+/* The store takes no more exact rows: their source stands still for a while, and then goes on from
+ * the positions in the store, opened anew. */
+static void reread(edge_agent *agent) {
+    uint64_t now = trib_monotonic_ms(agent->clock);
+    if (agent->reread_ms == 0) {
+        edge_source_halt(agent->source);
+        agent->reread_ms = now + EDGE_RETRY_MS;
+    }
+    if (now < agent->reread_ms) {
+        return;
+    }
+    stop_sense(agent);
+    if (trib_ok(edge_samples_start(agent))) {
+        trib_log(TRIB_LOG_INFO, "reading again from what is stored", "topic=%s",
+                 agent->config.source.kafka.topic);
+    } else {
+        trib_log(TRIB_LOG_ERROR, "stream not started; tried again", "in_ms=%d why=%s",
+                 EDGE_RETRY_MS, trib_message());
+        agent->stream_retry_ms = trib_monotonic_ms(agent->clock) + EDGE_RETRY_MS;
+    }
+}
+
 void edge_samples_retry(edge_agent *agent) {
+    if (agent->sense != NULL && edge_sense_counted(agent->sense).halted) {
+        reread(agent);
+        return;
+    }
     if (agent->federation != NULL && !edge_samples_running(agent) &&
         trib_monotonic_ms(agent->clock) >= agent->stream_retry_ms) {
         start_or_retry(agent);
@@ -198,9 +235,8 @@ void edge_samples_retry(edge_agent *agent) {
 void edge_samples_stop(edge_agent *agent) {
     stop_trainer(agent);
     stop_sense(agent);
-    edge_source_destroy(agent->source);
+    end_source(agent);
     trib_queue_destroy(agent->batches);
-    agent->source = NULL;
     agent->batches = NULL;
 }
 

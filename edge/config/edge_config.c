@@ -6,19 +6,17 @@
 
 #include "common/base/file.h"
 #include "common/base/heap.h"
+#include "edge/config/inside.h"
 
-/* Where relative paths start. */
-typedef struct place {
-    const char *folder;
-    size_t size;
-} place;
+typedef edge_config_place place;
 
 static place folder_of(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? (place){path, (size_t)(slash - path) + 1} : (place){"", 0};
 }
 
-static trib_status take_path(trib_value value, place below, char ret_path[EDGE_PATH_SIZE]) {
+trib_status edge_config_take_path(trib_value value, edge_config_place below,
+                                  char ret_path[EDGE_PATH_SIZE]) {
     const char *text = trib_value_text(value);
     if (text == NULL || text[0] == '\0') {
         return trib_value_refuse(value, "expected a path");
@@ -38,7 +36,7 @@ static trib_status need_path(trib_value map, const char *key, place below,
                              char ret_path[EDGE_PATH_SIZE]) {
     trib_value value;
     TRIB_TRY(trib_value_need(map, key, &value));
-    return take_path(value, below, ret_path);
+    return edge_config_take_path(value, below, ret_path);
 }
 
 static trib_status read_broker(trib_value root, place below, edge_broker_config *broker) {
@@ -65,7 +63,7 @@ static trib_status read_trust(trib_value root, place below, edge_config *config)
         return trib_value_expect(list, "a list of 1 to 8 files with public keys");
     }
     for (size_t i = 0; i < count; i++) {
-        TRIB_TRY(take_path(trib_value_item(list, i), below, config->trust[i]));
+        TRIB_TRY(edge_config_take_path(trib_value_item(list, i), below, config->trust[i]));
     }
     config->trust_count = (uint32_t)count;
     return TRIB_SUCCESS;
@@ -111,7 +109,7 @@ static trib_status read_socket(trib_value map, place below, edge_source_config *
         source->port = (uint16_t)port;
         return TRIB_SUCCESS;
     }
-    TRIB_TRY(take_path(value, below, source->path));
+    TRIB_TRY(edge_config_take_path(value, below, source->path));
     size_t size = strlen(source->path);
     if (size > SOCKET_PATH_MOST) {
         return trib_value_refuse(value, "expected a socket path of at most %d bytes, found %zu",
@@ -129,9 +127,22 @@ static trib_status refuse_key(trib_value map, const char *key, const char *kind)
                : TRIB_SUCCESS;
 }
 
+static trib_status refuse_keys(trib_value map, const char *const *keys, const char *kind) {
+    for (size_t i = 0; keys[i] != NULL; i++) {
+        TRIB_TRY(refuse_key(map, keys[i], kind));
+    }
+    return TRIB_SUCCESS;
+}
+
+static const char *const replay_keys[] = {"speed", "loop", NULL};
+static const char *const kafka_keys[] = {"brokers",    "topic", "group",    "header",
+                                         "partitions", "start", "settings", NULL};
+
 static trib_status read_source(trib_value root, place below, edge_source_config *source) {
-    static const char *const keys[] = {"kind", "path", "format", "speed", "loop", NULL};
-    static const char *const kinds[] = {"replay", "stdin", "socket", NULL};
+    static const char *const keys[] = {"kind",    "path",     "format", "speed",  "loop",
+                                       "brokers", "topic",    "group",  "header", "partitions",
+                                       "start",   "settings", NULL};
+    static const char *const kinds[] = {"replay", "stdin", "socket", "kafka", NULL};
     static const char *const formats[] = {"csv", "jsonl", NULL};
     static const char *const loops[] = {"false", "true", "live", NULL};
     trib_value map, kind;
@@ -144,8 +155,10 @@ static trib_status read_source(trib_value root, place below, edge_source_config 
     source->kind = (edge_source_kind)chosen;
     source->format = (edge_source_format)format;
     if (source->kind != EDGE_SOURCE_REPLAY) {
-        TRIB_TRY(refuse_key(map, "speed", kinds[chosen]));
-        TRIB_TRY(refuse_key(map, "loop", kinds[chosen]));
+        TRIB_TRY(refuse_keys(map, replay_keys, kinds[chosen]));
+    }
+    if (source->kind != EDGE_SOURCE_KAFKA) {
+        TRIB_TRY(refuse_keys(map, kafka_keys, kinds[chosen]));
     }
     switch (source->kind) {
     case EDGE_SOURCE_REPLAY:
@@ -158,6 +171,9 @@ static trib_status read_source(trib_value root, place below, edge_source_config 
         return refuse_key(map, "path", kinds[chosen]);
     case EDGE_SOURCE_SOCKET:
         return read_socket(map, below, source);
+    case EDGE_SOURCE_KAFKA:
+        TRIB_TRY(refuse_key(map, "path", kinds[chosen]));
+        return edge_config_read_kafka(map, below, &source->kafka);
     }
     return TRIB_SUCCESS;
 }

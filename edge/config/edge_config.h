@@ -12,6 +12,7 @@
 #define EDGE_CONFIG_EDGE_CONFIG_H
 
 #include "common/config/config.h"
+#include "edge/config/kafka_config.h"
 
 enum { EDGE_PATH_SIZE = 1024, EDGE_URI_SIZE = 256, EDGE_MAX_TRUSTED = 8 };
 
@@ -26,7 +27,8 @@ typedef struct edge_broker_config {
 typedef enum edge_source_kind {
     EDGE_SOURCE_REPLAY, /* a recording, or a folder of them */
     EDGE_SOURCE_STDIN,
-    EDGE_SOURCE_SOCKET /* a local stream socket that one client at a time writes lines to */
+    EDGE_SOURCE_SOCKET, /* a local stream socket that one client at a time writes lines to */
+    EDGE_SOURCE_KAFKA   /* a topic, from where the store left off */
 } edge_source_kind;
 
 typedef enum edge_source_format {
@@ -47,7 +49,13 @@ typedef struct edge_source_config {
     edge_source_format format; /* csv */
     double speed;              /* replay: times real time; 0 is as fast as possible. 1 */
     edge_source_loop loop;     /* replay: what comes after the last recording. never */
+    edge_kafka_config kafka;
 } edge_source_config;
+
+/* Whether what was read cannot be read again. */
+static inline bool edge_source_comes_once(const edge_source_config *config) {
+    return config->kind == EDGE_SOURCE_STDIN || config->kind == EDGE_SOURCE_SOCKET;
+}
 
 typedef enum edge_log_format { EDGE_LOG_TEXT, EDGE_LOG_JSON } edge_log_format;
 typedef enum edge_log_level {
@@ -71,7 +79,7 @@ typedef struct edge_config {
     edge_log_level log_level;   /* info */
 } edge_config;
 
-/* Some 13 kB: keep it off small stacks. */
+/* Some 22 kB: keep it off small stacks. */
 TRIB_MUST_CHECK trib_status edge_config_load(const char *path, edge_config *ret_config);
 /* The same from text; `path` stands in complaints, and its folder before relative paths. */
 TRIB_MUST_CHECK trib_status edge_config_parse(const char *path, trib_bytes text,

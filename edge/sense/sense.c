@@ -27,6 +27,7 @@ typedef struct snapshot {
     atomic_uint_fast64_t stored_rows;
     atomic_uint_fast64_t train_rows;
     atomic_uint_fast64_t stored_bytes;
+    atomic_bool halted;
 } snapshot;
 
 struct edge_sense {
@@ -132,6 +133,7 @@ static void publish(edge_sense *sense) {
     atomic_store(&seen->stored_rows, range.rows);
     atomic_store(&seen->train_rows, range.train_rows);
     atomic_store(&seen->stored_bytes, range.bytes);
+    atomic_store(&seen->halted, edge_store_halted(sense->store));
 }
 
 static void take_batch(edge_sense *sense, edge_batch *batch) {
@@ -256,6 +258,7 @@ edge_sense_counts edge_sense_counted(const edge_sense *sense) {
                    .rows = atomic_load(&seen->stored_rows),
                    .train_rows = atomic_load(&seen->train_rows),
                    .bytes = atomic_load(&seen->stored_bytes)},
+        .halted = atomic_load(&seen->halted),
     };
 }
 

@@ -42,6 +42,7 @@ typedef struct edge_sense_counts {
     int64_t time_us;  /* of the newest row */
     uint64_t release; /* of the model in use; 0: none */
     edge_store_range stored;
+    bool halted; /* see edge_store_halted */
 } edge_sense_counts;
 
 /* Takes the store (also on failure), and closes it at the end. */

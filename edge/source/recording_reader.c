@@ -23,7 +23,7 @@ static void say(const edge_recording_reader *reader, edge_event_kind kind, edge_
     }
 }
 
-static void refuse(edge_recording_reader *reader) {
+void edge_recording_reader_refuse(edge_recording_reader *reader) {
     if (reader->refused++ < EDGE_SAID_LINES) {
         say(reader, EDGE_EVENT_LINE_REFUSED, EDGE_EVENT_WARN, trib_message());
     }
@@ -77,7 +77,7 @@ bool edge_recording_reader_line(edge_recording_reader *reader, trib_bytes line, 
     bool is_row = false;
     if (!trib_ok(take_line(reader, line, &row, &is_row))) {
         if (!reader->hopeless) {
-            refuse(reader);
+            edge_recording_reader_refuse(reader);
         }
         return false;
     }

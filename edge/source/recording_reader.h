@@ -25,5 +25,7 @@ void edge_recording_reader_init(edge_recording_reader *reader, const edge_source
                                 const char *name, bool restamped, bool silent);
 /* True when the line is a row. Malformed lines are counted and said. */
 bool edge_recording_reader_line(edge_recording_reader *reader, trib_bytes line, edge_row *ret_row);
+/* Counts and says, as of a malformed line, what this thread's last failure was. */
+void edge_recording_reader_refuse(edge_recording_reader *reader);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/heap.h"
+#include "edge/source/kafka.h"
 #include "edge/source/lines.h"
 #include "edge/source/places.h"
 #include "edge/source/recording_reader.h"
@@ -27,6 +28,7 @@ struct edge_source {
     edge_files files;
     stored_file *stored; /* [stored_count], owned: before start, then the thread's */
     size_t stored_count;
+    edge_kafka *kafka; /* of kind kafka */
     int listener;
     int wake[2];
     bool started;
@@ -49,12 +51,13 @@ struct edge_source {
     atomic_uint_fast64_t refused;
     atomic_uint_fast64_t dropped;
     atomic_uint_fast64_t recordings;
+    atomic_uint_fast64_t problems;
     atomic_bool whole;
     atomic_bool finished;
 };
 
 static bool is_stream(const edge_source *source) {
-    return source->plan.config->kind != EDGE_SOURCE_REPLAY;
+    return edge_source_comes_once(source->plan.config);
 }
 
 static void say(const edge_source *source, edge_event_kind kind, edge_event_level level,
@@ -437,6 +440,29 @@ static void serve(edge_source *source) {
     }
 }
 
+/* ---- a topic ---- */
+
+static bool take_batch(void *context, edge_batch *batch_take) {
+    edge_source *source = context;
+    source->batch = batch_take; /* if it cannot be pushed, the thread ends and frees it */
+    return push_batch(source);
+}
+
+static void take_counts(void *context, uint64_t refused, uint64_t problems) {
+    edge_source *source = context;
+    (void)atomic_fetch_add(&source->refused, refused);
+    (void)atomic_fetch_add(&source->problems, problems);
+}
+
+static trib_status create_kafka(edge_source *source) {
+    const edge_kafka_host host = {.plan = &source->plan,
+                                  .wake = source->wake[0],
+                                  .push = take_batch,
+                                  .count = take_counts,
+                                  .context = source};
+    return edge_kafka_create(&host, &source->kafka);
+}
+
 static void *run(void *context) {
     edge_source *source = context;
     bool done = false;
@@ -450,9 +476,12 @@ static void *run(void *context) {
     case EDGE_SOURCE_SOCKET:
         serve(source);
         break;
+    case EDGE_SOURCE_KAFKA:
+        edge_kafka_run(source->kafka);
+        break;
     }
     if (is_stream(source) && source->batch != NULL && source->batch->count > 0) {
-        (void)push_batch(source); /* a replay reads them again, a stream does not */
+        (void)push_batch(source); /* others read them again, a stream does not */
     }
     edge_batch_destroy(source->batch);
     source->batch = NULL;
@@ -488,13 +517,19 @@ trib_status edge_source_create(const edge_source_plan *plan, edge_source **ret_s
     if (plan->config->kind == EDGE_SOURCE_SOCKET) {
         TRIB_TRY(edge_socket_listen(plan->config, &source->listener));
     }
+    if (plan->config->kind == EDGE_SOURCE_KAFKA) {
+        TRIB_TRY(create_kafka(source));
+    }
     *ret_source = source;
     source = NULL;
     return TRIB_SUCCESS;
 }
 
-trib_status edge_source_skip(edge_source *source, const char *recording, uint64_t rows) {
+trib_status edge_source_skip(edge_source *source, const char *recording, uint64_t position) {
     TRIB_ASSERT(!source->started);
+    if (source->kafka != NULL) {
+        return edge_kafka_skip(source->kafka, recording, position);
+    }
     stored_file *stored = trib_resize(source->stored, source->stored_count * sizeof *stored,
                                       (source->stored_count + 1) * sizeof *stored);
     if (stored == NULL) {
@@ -503,7 +538,7 @@ trib_status edge_source_skip(edge_source *source, const char *recording, uint64_
     source->stored = stored;
     stored_file *one = &stored[source->stored_count++];
     (void)snprintf(one->name, sizeof one->name, "%s", recording);
-    one->rows = rows;
+    one->rows = position;
     return TRIB_SUCCESS;
 }
 
@@ -524,6 +559,7 @@ edge_source_counts edge_source_counted(const edge_source *source) {
                                 .refused = atomic_load(&source->refused),
                                 .dropped = atomic_load(&source->dropped),
                                 .recordings = atomic_load(&source->recordings),
+                                .problems = atomic_load(&source->problems),
                                 .whole = atomic_load(&source->whole),
                                 .finished = atomic_load(&source->finished)};
 }
@@ -558,6 +594,7 @@ void edge_source_destroy(edge_source *source) {
             (void)close(source->wake[i]);
         }
     }
+    edge_kafka_destroy(source->kafka);
     edge_files_deinit(&source->files);
     trib_free(source->stored);
     trib_free(source);

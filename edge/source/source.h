@@ -10,6 +10,8 @@
  *              speed
  *     stdin    one recording
  *     socket   each connection is a recording; a second client waits until the first is gone
+ *     kafka    each partition of a topic is one, and goes on where the store left off; rows come in
+ *              exact batches, which wait for room
  *
  * Without a time column a stream's rows are stamped from the wall clock at its first row, rate_hz
  * apart; a replayed file's from 0. A stream (or file) whose header lacks labels or targets is read
@@ -53,6 +55,7 @@ typedef struct edge_source_counts {
     uint64_t refused;    /* malformed lines */
     uint64_t dropped;    /* rows that found the queue full */
     uint64_t recordings; /* begun */
+    uint64_t problems;   /* kafka: with brokers, topic, secrets; each try that failed counts */
     bool whole;          /* replay: every recording was read to its end; no more rows to store,
                           * unless they loop */
     bool finished;       /* nothing more will come */
@@ -62,16 +65,18 @@ typedef struct edge_source_counts {
  * listens on is replaced). */
 TRIB_MUST_CHECK trib_status edge_source_create(const edge_source_plan *plan,
                                                edge_source **ret_source);
-/* Before start: this many rows of that recording are in the store already, so a replay goes on
- * after them. Ignored for streams, loops, and all but the first pass of a live one. */
+/* Before start: that recording is in the store up to here (see position in edge_batch), so a replay
+ * or a topic goes on behind it. Ignored for streams, loops, and all but the first pass of a live
+ * one. */
 TRIB_MUST_CHECK trib_status edge_source_skip(edge_source *source, const char *recording,
-                                             uint64_t rows);
+                                             uint64_t position);
 TRIB_MUST_CHECK trib_status edge_source_start(edge_source *source);
 /* Joins the thread, but keeps what is open: a stream stays where it is, a client connected. It may
  * be started again. Nothing happens if it has not been started. */
 void edge_source_halt(edge_source *source);
-/* Of a halted stream, not of a replay: from the next start, its rows mean what this spec says. It
- * goes on after the last line read, under the header that was read, as a recording of its own. */
+/* Of a halted stream, not of a replay or topic: from the next start, its rows mean what this spec
+ * says. It goes on after the last line read, under the header that was read, as a recording of its
+ * own. */
 void edge_source_change(edge_source *source, const trib_source_spec *spec);
 /* A snapshot, from any thread. */
 edge_source_counts edge_source_counted(const edge_source *source);

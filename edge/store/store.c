@@ -10,7 +10,8 @@ typedef struct gathering {
     edge_row rows[EDGE_STORE_BATCH_ROWS];
     uint32_t count;
     uint64_t since_ms;
-    uint64_t position; /* of the file, 0: none */
+    uint64_t position; /* of the recording; 0: none */
+    bool exact;
 } gathering;
 
 struct edge_store {
@@ -24,6 +25,7 @@ struct edge_store {
     uint64_t next_row;
     int64_t recording; /* that rows are appended to; 0: none yet */
     bool broken;       /* rows were lost: what comes next is a recording of its own */
+    bool halted;       /* exact rows were lost: later ones are not taken */
     char name[EDGE_RECORDING_NAME_SIZE];
     gathering gathered;
     trib_buffer block;
@@ -342,7 +344,10 @@ static trib_status give_up(edge_store *store, trib_status failure) {
                                 .level = EDGE_EVENT_ERROR,
                                 .room = "store",
                                 .count = store->gathered.count},
-                   "%u rows are lost: %s", store->gathered.count, why);
+                   store->gathered.exact ? "%u rows are not stored, and are read again: %s"
+                                         : "%u rows are lost: %s",
+                   store->gathered.count, why);
+    store->halted = store->halted || store->gathered.exact;
     store->gathered.count = 0;
     store->broken = true;
     if (failure.code == TRIB_E_CORRUPT) {
@@ -377,6 +382,10 @@ trib_status edge_store_append(edge_store *store, const edge_batch *batch) {
     if (another || gathered->count + batch->count > EDGE_STORE_BATCH_ROWS) {
         status = edge_store_flush(store, true);
     }
+    if (batch->exact && store->halted) { /* but not behind a hole */
+        return TRIB_FAIL(TRIB_E_STATE, "%s: rows before these of %s could not be stored",
+                         store->path, batch->recording);
+    }
     if (another || store->broken) {
         store->recording++;
         store->broken = false;
@@ -388,8 +397,13 @@ trib_status edge_store_append(edge_store *store, const edge_batch *batch) {
     memcpy(gathered->rows + gathered->count, batch->rows, batch->count * sizeof *batch->rows);
     gathered->count += batch->count;
     gathered->position = batch->position;
+    gathered->exact = batch->exact;
     TRIB_TRY(status);
     return edge_store_flush(store, gathered->count == EDGE_STORE_BATCH_ROWS);
+}
+
+bool edge_store_halted(const edge_store *store) {
+    return store->halted;
 }
 
 edge_store_range edge_store_holds(const edge_store *store) {

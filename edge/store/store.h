@@ -2,9 +2,13 @@
  *
  * Rows are numbered from 1, in the order they came; numbers only ever rise, whatever is deleted.
  * Rows are gathered and written in one transaction a second or each EDGE_STORE_BATCH_ROWS rows,
- * together with how far each replayed file was read, so that a restart neither repeats nor leaves
- * out a row. The last second may be lost when the power goes; what is there is whole (WAL, and a
- * checksum on each block of rows).
+ * together with how far each replayed file or partition of a topic was read, so that a restart
+ * neither repeats nor leaves out a row. The last second may be lost when the power goes; what is
+ * there is whole (WAL, and a checksum on each block of rows).
+ *
+ * Where exact rows could not be written, none that come later are taken (TRIB_E_STATE): their
+ * position would pass over those. The store is to be opened anew then, and the source to go on from
+ * the positions in it.
  *
  * When the blocks grow past the limit, the oldest are deleted. A damaged database is renamed to
  * samples.db.damaged (one is kept) and begun anew; so is the table of rows when the federation's
@@ -50,15 +54,17 @@ TRIB_MUST_CHECK trib_status edge_store_open(const edge_store_options *options,
 void edge_store_close(edge_store *store);
 void edge_store_close_scoped(edge_store **store);
 
-/* How far replayed files were read: rows of each. For edge_source_skip. */
+/* How far recordings were read: see position in edge_batch. For edge_source_skip. */
 TRIB_MUST_CHECK trib_status edge_store_positions(
-    edge_store *store, trib_status (*each)(void *context, const char *recording, uint64_t rows),
+    edge_store *store, trib_status (*each)(void *context, const char *recording, uint64_t position),
     void *context);
 /* Takes a copy of the rows; writes if it is time. On failure the rows gathered are forgotten (their
- * numbers are given again), and the store goes on. */
+ * numbers are given again), and the store goes on, but for exact rows. */
 TRIB_MUST_CHECK trib_status edge_store_append(edge_store *store, const edge_batch *batch);
 /* Writes what is gathered, if that is older than EDGE_STORE_COMMIT_MS or `now` is set. */
 TRIB_MUST_CHECK trib_status edge_store_flush(edge_store *store, bool now);
+/* Whether exact rows could not be written: the store is to be opened anew. */
+bool edge_store_halted(const edge_store *store);
 /* Without what is only gathered. */
 edge_store_range edge_store_holds(const edge_store *store);
 

@@ -17,6 +17,7 @@
 
 #include "common/database/database.h"
 #include "common/port/posix/system.h"
+#include "edge/store/samples.h"
 
 static char folder[64];
 static uint64_t now_ms;
@@ -444,6 +445,117 @@ static void every_row_survives_a_kill(void **state) {
     assert_int_equal(said[EDGE_EVENT_STORE_SET_ASIDE], 0);
 }
 
+/* ---- rows of which none may be missing ---- */
+
+static trib_status append_exact(edge_store *store, const char *name, uint64_t first,
+                                uint32_t count) {
+    edge_batch *batch = make_batch(name, first, count, false);
+    batch->exact = true;
+    trib_status status = edge_store_append(store, batch);
+    edge_batch_destroy(batch);
+    return status;
+}
+
+typedef struct places {
+    uint64_t of[2];
+} places;
+
+static trib_status note_place(void *context, const char *recording, uint64_t position) {
+    places *at = context;
+    assert_true(strncmp(recording, "rows/", 5) == 0);
+    at->of[recording[5] - '0'] = position;
+    return TRIB_SUCCESS;
+}
+
+static places places_in(edge_store *store) {
+    places at = {0};
+    assert_true(trib_ok(edge_store_positions(store, note_place, &at)));
+    return at;
+}
+
+static void each_partition_keeps_its_own_position_with_its_rows(void **state) {
+    (void)state;
+    edge_store *store = open_store(2, 1 << 20, &test_clock);
+    assert_true(trib_ok(append_exact(store, "rows/0", 0, 10)));
+    assert_true(trib_ok(append_exact(store, "rows/1", 0, 20)));
+    assert_true(trib_ok(append_exact(store, "rows/0", 10, 5)));
+    assert_int_equal(places_in(store).of[0], 10); /* the newest five are only gathered */
+    assert_int_equal(places_in(store).of[1], 20);
+    assert_int_equal(edge_store_holds(store).rows, 30);
+    edge_store_close(store);
+    store = open_store(2, 1 << 20, &test_clock);
+    assert_int_equal(places_in(store).of[0], 15);
+    edge_store_close(store);
+    trib_source_spec spec = spec_of(2);
+    TRIB_SCOPED(edge_store_reader_close_scoped) edge_store_reader *reader = NULL;
+    seen at = {0};
+    edge_store_read done;
+    assert_true(trib_ok(edge_store_reader_open(folder, &spec, &reader)));
+    assert_true(trib_ok(edge_store_reader_rows(reader, 0, UINT64_MAX, see, &at, &done)));
+    assert_int_equal(at.rows, 35);
+    assert_int_equal(at.starts, 3); /* no window over rows of both */
+}
+
+/* A transaction that cannot be made, by a trigger in the database itself. */
+static void set_trigger(bool on) {
+    char path[128];
+    trib_database *database = NULL;
+    (void)snprintf(path, sizeof path, "%s/samples.db", folder);
+    assert_true(trib_ok(edge_samples_open(path, &database)));
+    if (!trib_ok(trib_database_run(database, on ? "CREATE TRIGGER refuse BEFORE INSERT ON files"
+                                                  " BEGIN SELECT RAISE(ABORT, 'no position'); END"
+                                                : "DROP TRIGGER refuse"))) {
+        fail_msg("trigger: %s", trib_message());
+    }
+    trib_database_close(database);
+}
+
+static void rows_and_position_are_stored_together_or_not_at_all(void **state) {
+    (void)state;
+    edge_store *store = open_store(2, 1 << 20, &test_clock);
+    assert_true(trib_ok(append_exact(store, "rows/0", 0, 10)));
+    assert_true(trib_ok(edge_store_flush(store, true)));
+    set_trigger(true);
+    assert_true(trib_ok(append_exact(store, "rows/0", 10, 10)));
+    assert_false(edge_store_halted(store));
+    assert_false(trib_ok(edge_store_flush(store, true)));
+    assert_true(edge_store_halted(store));
+    assert_int_equal(said[EDGE_EVENT_STORE_FAILED], 1);
+    set_trigger(false);
+
+    /* what comes behind the hole is refused, though it could be written: it would be passed over */
+    assert_int_equal(append_exact(store, "rows/0", 20, 10).code, TRIB_E_STATE);
+    assert_int_equal(append_exact(store, "rows/1", 0, 10).code, TRIB_E_STATE);
+    assert_true(trib_ok(edge_store_flush(store, true)));
+    assert_int_equal(edge_store_holds(store).rows, 10);
+    assert_int_equal(places_in(store).of[0], 10);
+    edge_store_close(store);
+
+    store = open_store(2, 1 << 20, &test_clock); /* the source goes on from here */
+    assert_false(edge_store_halted(store));
+    assert_int_equal(places_in(store).of[0], 10);
+    assert_true(trib_ok(append_exact(store, "rows/0", 10, 20)));
+    edge_store_close(store);
+    seen at = read_range(0, UINT64_MAX, 0, NULL);
+    assert_int_equal(at.rows, 30);
+}
+
+static void rows_of_others_go_on_behind_a_hole(void **state) {
+    (void)state;
+    edge_store *store = open_store(2, 1 << 20, &test_clock);
+    append(store, "a.csv", 0, 10, true);
+    assert_true(trib_ok(edge_store_flush(store, true)));
+    set_trigger(true);
+    append(store, "a.csv", 10, 10, false);
+    assert_false(trib_ok(edge_store_flush(store, true)));
+    assert_false(edge_store_halted(store));
+    set_trigger(false);
+    append(store, "a.csv", 20, 10, false);
+    assert_true(trib_ok(edge_store_flush(store, true)));
+    assert_int_equal(edge_store_holds(store).rows, 20);
+    edge_store_close(store);
+}
+
 static void a_folder_that_is_not_there_is_said(void **state) {
     (void)state;
     trib_source_spec spec = spec_of(2);
@@ -470,6 +582,9 @@ int main(void) {
         FRESH(a_block_with_a_wrong_checksum_is_left_out),
         FRESH(a_reading_is_of_one_moment),
         FRESH(every_row_survives_a_kill),
+        FRESH(each_partition_keeps_its_own_position_with_its_rows),
+        FRESH(rows_and_position_are_stored_together_or_not_at_all),
+        FRESH(rows_of_others_go_on_behind_a_hole),
         FRESH(a_folder_that_is_not_there_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

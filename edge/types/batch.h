@@ -16,10 +16,14 @@ typedef struct edge_row {
 } edge_row;
 
 typedef struct edge_batch {
-    char recording[EDGE_RECORDING_NAME_SIZE]; /* a file's name; "" for a stream */
+    char recording[EDGE_RECORDING_NAME_SIZE]; /* a file's name, TOPIC/PARTITION; "" for a stream */
     bool starts;                              /* the first row is the first of a recording */
     bool ends;         /* the last row is the last of its recording; there may be no row at all */
-    uint64_t position; /* of a file: rows read of it so far, these included; 0 for a stream */
+    uint64_t position; /* up to where the recording was read, these rows included, as its source
+                        * counts: rows of a file, the next offset of a topic's partition. Stored
+                        * with the rows, or not at all. 0 for a stream */
+    bool exact;        /* none may be missing between what is stored: its source reads again what
+                        * could not be stored */
     bool passing;      /* the rows pass by: judged, but neither stored nor trained on */
     uint32_t count;
     edge_row rows[EDGE_BATCH_ROWS];

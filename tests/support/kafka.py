@@ -344,7 +344,7 @@ class Kafka:
         options = {**self.settings(), "linger.ms": 5, **(settings or {})}
         if transactional is not None:
             options |= {"transactional.id": transactional, "enable.idempotence": True,
-                        "transaction.timeout.ms": 10000}
+                        "transaction.timeout.ms": 30000}
         producer = python_client().Producer(options)
         if transactional is not None:
             self.persist(producer.init_transactions)

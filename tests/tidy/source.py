@@ -33,8 +33,8 @@ OWNERS = {
     r"cblas\.h|openblas": ("common/tensor",),
     r"curl/": ("cloud/ctl", "cloud/object"),
     r"microhttpd\.h": ("cloud/api",),
-    r"librdkafka/": ("cloud/bridge",),
     r"kiss_fft|kiss_fftr": ("common/signal",),
+    r"librdkafka/": ("edge/source", "cloud/bridge"),
 }
 # Firmware's rooms: nothing of an operating system in them, test or not.
 PORTABLE = ("common/signal", "common/nn", "common/update", "common/fold", "common/wire", "common/round")
