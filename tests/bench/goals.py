@@ -16,6 +16,7 @@ GOALS = {
     "memory.agent_cnn_pss_mb": [("value", "<=", 12)],
     "wire.bytes": [("value", "<=", 12500)],
     "ingest.updates_per_s": [("ratio", ">=", 0.6)],
+    "bridge.events_per_s": [("ratio", ">=", 0.7)],
     "recover.seconds": [("value", "<=", 2)],
     "fleet.seconds_per_round": [("value", "<=", 60)],
     "fleet.peak_mb": [("value", "<=", 64), ("ratio", "<=", 1.1)],

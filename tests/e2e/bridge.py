@@ -19,7 +19,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from fleet import TRIBUTARY, Fleet, wait_for  # noqa: E402
+from fleet import SOURCE, TRIBUTARY, Fleet, wait_for  # noqa: E402
 import kafka  # noqa: E402
 import machines  # noqa: E402
 
@@ -78,9 +78,34 @@ def kill_broker(broker):
     broker.start()
 
 
+def validators():
+    """What others make of events: a public client of CloudEvents, and one of JSON Schema."""
+    try:
+        import cloudevents.kafka
+        import jsonschema
+    except ImportError as missing:
+        print(f"events are not held against docs/schemas: {missing}")
+        return None, {}
+    schemas = {path.stem: json.loads(path.read_text()) for path in (SOURCE / "docs/schemas").glob("*.json")}
+    return cloudevents.kafka, {name: jsonschema.Draft202012Validator(schema) for name, schema in schemas.items()}
+
+
+def check_public(events, schemas, record, topic, counts):
+    """Every event of a kind but predictions, and of those the first thousand."""
+    kind = topic.rsplit(".", 1)[1]
+    counts[kind] += 1
+    if events is None or counts[kind] > 1000:
+        return
+    event = events.from_binary(events.KafkaMessage(dict(record.headers), record.key, record.value))
+    assert event["type"].startswith(f"tributary.{kind}."), event
+    schemas[kind].validate(event.data if isinstance(event.data, dict) else json.loads(event.data))
+    assert event["dataschema"] == schemas[kind].schema["$id"], event
+
+
 def check(broker, topics):
     """The positions of each log, from every topic, and that none comes twice or out of order."""
-    positions, newest = collections.defaultdict(list), {}
+    positions, newest, counts = collections.defaultdict(list), {}, collections.Counter()
+    events, schemas = validators()
     for topic in topics:
         for record in broker.consume(topic):
             headers = {key: value.decode() for key, value in record.headers}
@@ -90,6 +115,7 @@ def check(broker, topics):
             body, key = json.loads(record.value), record.key.decode()
             assert attributes["subject"] == key and body.get("gateway", key) == key, (attributes, body)
             assert topic.endswith("." + attributes["type"].split(".")[1]), (topic, attributes)
+            check_public(events, schemas, record, topic, counts)
             log, position = attributes["id"].rsplit("-", 1)
             assert newest.get((topic, key), 0) < int(position), f"{topic}: {key} has {position} too late"
             newest[topic, key] = int(position)
