@@ -27,6 +27,7 @@ struct cloud_bridge {
     trib_buffer body;
     bool open; /* a transaction */
     uint64_t events, bytes;
+    uint64_t most_events; /* of a transaction: fewer and fewer while Kafka refuses one of them */
     uint64_t pause_ms;
 
     /* For whoever counts. */
@@ -118,20 +119,21 @@ static trib_status connect_kafka(cloud_bridge *bridge) {
 /* What a call-back of cloud_bridge_tell sends. */
 typedef struct sending {
     cloud_bridge *bridge;
-    uint64_t opaque;
+    uint64_t opaque; /* of the record's next event: it has two at most */
 } sending;
 
 static trib_status send_event(void *context, const cloud_bridge_event *event) {
-    const sending *what = context;
+    sending *what = context;
+    uint64_t opaque = what->opaque++;
     cloud_bridge *bridge = what->bridge;
     if (!bridge->open) {
         TRIB_TRY(cloud_kafka_begin(bridge->kafka));
         bridge->open = true;
     }
     trib_status status =
-        what->opaque == bridge->skip
+        opaque == bridge->skip
             ? TRIB_FAIL(TRIB_E_LIMIT, "%s: past max.message.bytes of its topic", event->id)
-            : cloud_kafka_send(bridge->kafka, event, what->opaque);
+            : cloud_kafka_send(bridge->kafka, event, opaque);
     if (status.code == TRIB_E_LIMIT) {
         char why[400];
         (void)snprintf(why, sizeof why, "%s of %s: %s (bridge.kafka.settings: message.max.bytes)",
@@ -147,7 +149,7 @@ static trib_status send_event(void *context, const cloud_bridge_event *event) {
 }
 
 static bool is_full(const cloud_bridge *bridge) {
-    return bridge->events >= CLOUD_BRIDGE_BATCH || bridge->bytes >= CLOUD_BRIDGE_BATCH_BYTES;
+    return bridge->events >= bridge->most_events || bridge->bytes >= CLOUD_BRIDGE_BATCH_BYTES;
 }
 
 /* TRIB_E_NOT_FOUND: the log has nothing more. */
@@ -157,7 +159,7 @@ static trib_status read_one(cloud_bridge *bridge, cloud_bridge_log log) {
     TRIB_TRY(
         cloud_follower_next(bridge->followers[log], source->end(source->context, log), &record));
     uint64_t last = record.type == 0 ? record.gap_end : record.position;
-    sending what = {bridge, (uint64_t)log << POSITION_BITS | record.position};
+    sending what = {bridge, (uint64_t)log << POSITION_BITS | record.position * 2};
     trib_status status = cloud_bridge_tell(log, &record, &bridge->body, send_event, &what);
     if (status.code == TRIB_E_CORRUPT) { /* of a version that wrote it otherwise: told, and left */
         atomic_fetch_add(&bridge->refused, 1);
@@ -202,6 +204,10 @@ static trib_status commit(cloud_bridge *bridge) {
     atomic_fetch_add(&bridge->transactions, 1);
     bridge->committed = bridge->read;
     bridge->skip = 0;
+    bridge->most_events *= 2;
+    if (bridge->most_events > CLOUD_BRIDGE_BATCH) {
+        bridge->most_events = CLOUD_BRIDGE_BATCH;
+    }
     bridge->open = false;
     bridge->events = 0;
     bridge->bytes = 0;
@@ -211,7 +217,12 @@ static trib_status commit(cloud_bridge *bridge) {
 
 /* After a failure within a transaction: again from what is committed, or with another producer. */
 static void give_up(cloud_bridge *bridge, trib_status why) {
-    bridge->skip = cloud_kafka_refused(bridge->kafka);
+    uint64_t refused = cloud_kafka_refused(bridge->kafka);
+    if (refused != 0 && bridge->most_events <= 1) { /* of one record */
+        bridge->skip = refused;
+    } else if (refused != 0) {
+        bridge->most_events = bridge->events > 1 ? bridge->events / 2 : 1;
+    }
     atomic_fetch_add(&bridge->aborted, bridge->open);
     trib_status status = TRIB_SUCCESS;
     if (bridge->open && why.code != TRIB_E_IO) {
@@ -252,6 +263,7 @@ static void pause_for_a_while(cloud_bridge *bridge) {
 static void *run(void *context) {
     cloud_bridge *bridge = context;
     bridge->pause_ms = FIRST_PAUSE_MS;
+    bridge->most_events = CLOUD_BRIDGE_BATCH;
     while (!stops(bridge)) {
         bool connected = atomic_load(&bridge->connected);
         trib_status status = connected ? step(bridge) : connect_kafka(bridge);

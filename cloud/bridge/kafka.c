@@ -119,8 +119,9 @@ static void note_topic(void *context, const char *name) {
     while (kind < CLOUD_TOPICS && strcmp(dot + 1, cloud_bridge_topic_names[kind]) != 0) {
         kind++;
     }
-    while (at < kafka->known_count && (strncmp(kafka->known[at].federation, federation, length) ||
-                                       kafka->known[at].federation[length] != '\0')) {
+    while (at < kafka->known_count &&
+           (strlen(kafka->known[at].federation) != length ||
+            memcmp(kafka->known[at].federation, federation, length) != 0)) {
         at++;
     }
     if (kind == CLOUD_TOPICS || at == MAX_KNOWN) {

@@ -158,10 +158,15 @@ static void send_bare(rd_kafka_t *producer, uint64_t first, uint64_t count, size
         memcpy(bytes, &i, sizeof i);
         rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__QUEUE_FULL;
         while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-            code = rd_kafka_producev(producer, RD_KAFKA_V_TOPIC("tributary.bare.prediction"),
-                                     RD_KAFKA_V_KEY(key, (size_t)length),
-                                     RD_KAFKA_V_VALUE(bytes, size),
-                                     RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+            rd_kafka_vu_t what[] = {
+                {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = "tributary.bare.prediction"},
+                {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {key, (size_t)length}},
+                {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {bytes, size}},
+                {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY}};
+            rd_kafka_error_t *error =
+                rd_kafka_produceva(producer, what, sizeof what / sizeof what[0]);
+            code = error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
+            rd_kafka_error_destroy(error);
             (void)rd_kafka_poll(producer, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 10 : 0);
         }
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
