@@ -20,6 +20,8 @@ GOALS = {
     "recover.seconds": [("value", "<=", 2)],
     "fleet.seconds_per_round": [("value", "<=", 60)],
     "fleet.peak_mb": [("value", "<=", 64), ("ratio", "<=", 1.1)],
+    "object.put_mb_per_s": [("ratio", ">=", 0.9)],
+    "object.get_mb_per_s": [("ratio", ">=", 0.9)],
     "pipeline.samples_per_s": [("value", ">=", 2e6), ("ratio", ">=", 3)],
     "train.mlp": [("ratio", ">=", 30)],
     "train.2nn": [("ratio", ">=", 2.5)],
