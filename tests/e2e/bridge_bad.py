@@ -56,6 +56,15 @@ def setup_fails(fleet, *words):
     raise AssertionError("setup succeeded")
 
 
+def limit_messages(admin, size):
+    client = kafka.python_client().admin
+    entry = client.ConfigEntry("max.message.bytes", str(size),
+                               incremental_operation=client.AlterConfigOpType.SET)
+    topic = client.ConfigResource(client.ConfigResource.Type.TOPIC, f"tributary.{NAME}.round",
+                                  incremental_configs=[entry])
+    admin.incremental_alter_configs([topic])[topic].result(20)
+
+
 def run(fleet, server):
     nobody = f"127.0.0.1:{free_port()}"
     config(fleet, nobody)
@@ -96,15 +105,11 @@ def run(fleet, server):
 
     restart(fleet, server.ssl_address, mine)
     admin = server.admin()  # the topic takes no event any more, and then all of them
-    client = kafka.python_client().admin
-    limit = client.ConfigResource(client.ConfigResource.Type.TOPIC, f"tributary.{NAME}.round")
-    limit.set_config("max.message.bytes", "300")
-    admin.alter_configs([limit])[limit].result(20)
+    limit_messages(admin, 300)
     closes_rounds(fleet, 3)
     wait_for("events that are left out", lambda: bridge(fleet)["refused"] > 2, 60)
     assert "message.max.bytes" in fleet.log("cloud")
-    limit.set_config("max.message.bytes", "100000")
-    admin.alter_configs([limit])[limit].result(20)
+    limit_messages(admin, 100000)
     refused = bridge(fleet)["refused"]
     closes_rounds(fleet, 3)
     models = len(told(server, f"tributary.{NAME}.model"))
