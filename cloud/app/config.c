@@ -72,7 +72,7 @@ static trib_status read_log(trib_value root, cloud_config *config) {
 
 static trib_status read_all(const char *path, trib_value root, cloud_config *config) {
     static const char *const keys[] = {"state", "broker", "authorities", "api",
-                                       "log",   "bridge", NULL};
+                                       "log",   "bridge", "object",      NULL};
     trib_value bridge;
     TRIB_TRY(trib_config_only(root, keys));
     TRIB_TRY(need_path(root, "state", path, config->state));

@@ -2,11 +2,10 @@
 
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cloud/outbox/outbox.h"
-#include "common/base/file.h"
+#include "common/config/secret.h"
 #include "common/crypto/crypto.h"
 
 /* What exactly-once hangs on, and what the bridge sets itself. */
@@ -28,50 +27,6 @@ static trib_status keep(cloud_bridge_settings *settings, trib_value value, const
     setting->value = copy;
     settings->setting_count++;
     return TRIB_SUCCESS;
-}
-
-/* The first line of a file, or the whole of one in PEM. */
-static trib_status read_secret(trib_value value, const char *file, trib_buffer *ret_text) {
-    char path[1024];
-    TRIB_TRY(trib_value_path(value, file, path, sizeof path));
-    if (!trib_ok(trib_file_read(path, ret_text)) ||
-        !trib_ok(trib_buffer_append(ret_text, trib_bytes_of((const uint8_t *)"", 1)))) {
-        return trib_value_refuse(value, "%s", trib_message());
-    }
-    char *text = (char *)ret_text->data;
-    if (strncmp(text, "-----BEGIN", 10) != 0) {
-        text[strcspn(text, "\r\n")] = '\0';
-    }
-    return TRIB_SUCCESS;
-}
-
-static trib_status read_environment(trib_value value, trib_buffer *ret_text) {
-    const char *name = trib_value_text(value);
-    const char *text = name != NULL ? getenv(name) : NULL;
-    if (text == NULL) {
-        return trib_value_refuse(value, "the environment has no %s",
-                                 name != NULL ? name : "such variable");
-    }
-    TRIB_TRY(trib_buffer_append(ret_text, trib_bytes_text(text)));
-    return trib_buffer_append(ret_text, trib_bytes_of((const uint8_t *)"", 1));
-}
-
-/* TEXT, {file: PATH} or {environment: NAME}. */
-static trib_status read_value(trib_value value, const char *file, trib_buffer *ret_text) {
-    static const char *const keys[] = {"file", "environment", NULL};
-    trib_value from_file, from_environment;
-    if (trib_value_text(value) != NULL) {
-        TRIB_TRY(trib_buffer_append(ret_text, trib_bytes_text(trib_value_text(value))));
-        return trib_buffer_append(ret_text, trib_bytes_of((const uint8_t *)"", 1));
-    }
-    TRIB_TRY(trib_config_only(value, keys));
-    TRIB_TRY(trib_value_find(value, "file", &from_file));
-    TRIB_TRY(trib_value_find(value, "environment", &from_environment));
-    if (trib_value_present(from_file) == trib_value_present(from_environment)) {
-        return trib_value_expect(value, "a text, {file: PATH} or {environment: NAME}");
-    }
-    return trib_value_present(from_file) ? read_secret(from_file, file, ret_text)
-                                         : read_environment(from_environment, ret_text);
 }
 
 /* librdkafka knows its settings; what it says of a value may repeat the value, so that of a secret
@@ -106,7 +61,7 @@ static trib_status read_settings(trib_value map, const char *file,
         if (strlen(key) >= CLOUD_KAFKA_KEY_SIZE) {
             return trib_value_refuse(value, "too long a name of a setting");
         }
-        TRIB_TRY(read_value(value, file, &text));
+        TRIB_TRY(trib_value_secret(value, file, &text));
         TRIB_TRY(try_setting(value, key, (const char *)text.data));
         TRIB_TRY(keep(settings, value, key, (const char *)text.data));
         if (strstr(key, "password") != NULL || strstr(key, "secret") != NULL) {

@@ -56,7 +56,7 @@ static int run(const ctl_command *command, int count, char **words) {
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    setup_options wanted = {.config = "/etc/tributary/cloud.yaml"};
+    setup_options wanted = {.config = "/etc/tributary/tributary-cloud.yaml"};
     cloud_bridge_settings settings = {.kafka = false};
     for (int option; (option = getopt_long(count, words, "c:h", options, NULL)) != -1;) {
         switch (option) {
@@ -96,7 +96,7 @@ const ctl_command ctl_bridge = {
             "Makes the topics of these federations, and those of the bridge itself, with the\n"
             "partitions and replicas of the cloud's config. What is there is left as it is.\n"
             "The cloud never makes a topic.\n\n"
-            "  --config FILE      the cloud's (/etc/tributary/cloud.yaml)\n"
+            "  --config FILE      the cloud's (/etc/tributary/tributary-cloud.yaml)\n"
             "  --json             one list of {\"topic\", \"made\"}\n"
             "\nExamples:\n"
             "  tributary bridge setup --config cloud.yaml plant\n"

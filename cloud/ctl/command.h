@@ -27,6 +27,7 @@ extern const ctl_command ctl_score;
 extern const ctl_command ctl_model; /* show; the rest of `model` is in commands.h */
 extern const ctl_command ctl_generate;
 extern const ctl_command ctl_bridge;
+extern const ctl_command ctl_object;
 
 /* Prints the complaint (NULL: getopt_long has printed one) and where to find help to standard
  * error. CTL_USAGE. */

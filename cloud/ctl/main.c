@@ -36,7 +36,7 @@ static const ctl_command revoke = {
 
 static const ctl_command *const commands[] = {
     &ctl_check, &ctl_simulate,   &ctl_score, &ctl_model, &ctl_generate, &identity,
-    &apply,     &status_command, &watch,     &revoke,    &ctl_bridge,
+    &apply,     &status_command, &watch,     &revoke,    &ctl_bridge,   &ctl_object,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

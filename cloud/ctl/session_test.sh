@@ -8,7 +8,7 @@ expect 0 "tributary [0-9]" --version
 expect 0 "130 Ctrl-C" -h
 expect 0 "simulate" --help
 expect 2 "no command 'simulat'" simulat
-for command in check simulate score model generate; do
+for command in check simulate score model generate bridge object; do
     expect 0 "Examples:" "$command" --help
     expect 2 "tributary $command --help" "$command" --wrong
 done
@@ -60,3 +60,31 @@ expect 1 "another lineage" score model.safetensors --data machines --federation 
 expect 0 "unseen-1" score model.safetensors --data machines-test
 head -c 3000 model.safetensors >torn.safetensors
 expect 1 "torn.safetensors" model show torn.safetensors
+
+# A bucket of plain files.
+printf 'object: {file: {folder: bucket}}\n' >bucket.yaml
+mkdir bucket
+expect 2 "expected list, verify, put" object --config bucket.yaml
+expect 2 "tributary object --help" object --config bucket.yaml put model.safetensors
+expect 0 "models/plant: [0-9]* bytes" object --config bucket.yaml put model.safetensors models/plant
+expect 1 "is there already" object --config bucket.yaml put --if-absent torn.safetensors models/plant
+expect 0 "models/plant  whole" object --config bucket.yaml verify models/
+expect 0 "" object --config bucket.yaml get models/plant again.safetensors
+cmp -s model.safetensors again.safetensors || fail "what was got is not what was put"
+expect 1 "nowhere" object --config bucket.yaml get nowhere nothing
+[ ! -e nothing ] && [ ! -e nothing.part ] || fail "what cannot be got leaves a file"
+printf 'x' | dd of=bucket/models/plant bs=1 seek=100 conv=notrunc 2>/dev/null
+expect 1 "models/plant' is damaged" object --config bucket.yaml verify
+expect 0 "" object --config bucket.yaml remove models/plant
+expect 0 "^\[\]" object --config bucket.yaml list --json
+printf 'object: {s3: {bucket: plants, secret_kye: x}}\n' >wrong.yaml
+expect 1 "wrong.yaml:1:31: object.s3.secret_kye: unknown key; did you mean 'secret_key'" object \
+    --config wrong.yaml list
+printf 'object: {s3: {bucket: plants}, gcs: {bucket: plants}}\n' >wrong.yaml
+expect 1 "expected one of file, s3, azure and gcs, found 2" object --config wrong.yaml list
+printf 'object: {s3: {bucket: plants, access_key: a, secret_key: {environment: NONE_SUCH}}}\n' >wrong.yaml
+expect 1 "no NONE_SUCH" object --config wrong.yaml list
+
+printf 'bridge: {kafka: {brokers: "127.0.0.1:1", settings: {linger.sm: 5}}}\n' >wrong.yaml
+expect 2 "the names of 1 to 64 federations" bridge setup --config wrong.yaml
+expect 1 "librdkafka has no setting 'linger.sm'" bridge setup --config wrong.yaml plant
