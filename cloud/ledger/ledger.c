@@ -245,6 +245,9 @@ trib_status cloud_ledger_trim(cloud_ledger *ledger, uint64_t through) {
         status = ledger->disk->remove(ledger->disk, path);
         gone += trib_ok(status);
     }
+    if (gone == 0) {
+        return status;
+    }
     ledger->segment_count -= gone;
     memmove(ledger->segments, ledger->segments + gone,
             ledger->segment_count * sizeof *ledger->segments);

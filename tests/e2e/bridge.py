@@ -162,9 +162,9 @@ def run(fleet, broker, feeders):
     fleet.stop("cloud")
 
     seen = check(broker, [topic["topic"] for topic in topics if not topic["topic"].endswith(".bridge")])
-    for log, end in ends.items():
-        missing = set(range(1, end + 1)) - seen.get(log, set())
-        assert not missing and len(seen.get(log, ())) == end, f"{log}: {len(missing)} of {end} missing"
+    for log, end in ends.items():  # rounds may have gone on after that
+        missing = set(range(1, max([end, *seen.get(log, ())]) + 1)) - seen.get(log, set())
+        assert not missing, f"{log}: {len(missing)} of {end} missing"
     assert state["dropped"] == 0 and state["missed"] == 0 and state["refused"] == 0, state
     print(f"{KILLS} kills: " + ", ".join(f"{end} records of {log}" for log, end in ends.items()) + ", each once")
 
