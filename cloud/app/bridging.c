@@ -34,8 +34,7 @@ static void acknowledge(void *context, cloud_bridge_log log, uint64_t position) 
 }
 
 /* On the bridge's thread. A full queue loses a word about trouble, which comes again. */
-static void push_report(void *context, cloud_bridge_report report, const char *text) {
-    cloud_core *core = context;
+static void push(cloud_core *core, const cloud_event *what, const char *text) {
     cloud_event *event = trib_allocate(1, sizeof *event);
     char *copy = trib_duplicate_text(text);
     if (event == NULL || copy == NULL) {
@@ -43,10 +42,15 @@ static void push_report(void *context, cloud_bridge_report report, const char *t
         trib_free(copy);
         return;
     }
-    *event = (cloud_event){.kind = CLOUD_EVENT_BRIDGE, .report = report, .text = copy};
+    *event = *what;
+    event->text = copy;
     if (!trib_queue_push_urgent(core->queue, event)) {
         cloud_event_destroy(event);
     }
+}
+
+static void push_report(void *context, cloud_bridge_report report, const char *text) {
+    push(context, &(cloud_event){.kind = CLOUD_EVENT_BRIDGE, .report = report}, text);
 }
 
 static uint64_t seed_of(const cloud_core *core, const char *purpose) {
@@ -69,13 +73,33 @@ trib_status cloud_bridging_open(cloud_core *core) {
     return core->disk->sync_folder(core->disk, core->config.state);
 }
 
-trib_status cloud_bridging_start(cloud_core *core) {
+static uint64_t end_of_ledger(const void *context) {
+    return end_of(context, CLOUD_LOG_LEDGER);
+}
+
+/* On the archive's thread. */
+static void push_trouble(void *context, const char *text) {
+    push(context, &(cloud_event){.kind = CLOUD_EVENT_ARCHIVE}, text);
+}
+
+static trib_status start_archive(cloud_core *core) {
+    const cloud_archive_options options = {.disk = core->disk,
+                                           .crypto = core->crypto,
+                                           .state = core->config.state,
+                                           .ledger_seed = seed_of(core, "tributary/v1 ledger"),
+                                           .bucket = core->config.bucket,
+                                           .signing = &core->secrets.signing,
+                                           .key_id = core->secrets.signing_id.text,
+                                           .end = end_of_ledger,
+                                           .report = push_trouble,
+                                           .context = core};
+    return cloud_archive_start(&options, &core->archive);
+}
+
+static trib_status start_bridge(cloud_core *core) {
     static const char *const folders[] = {"ledger", "outbox/alert", "outbox/prediction",
                                           "outbox/telemetry"};
     char paths[CLOUD_LOGS][PATH_SIZE], id[64];
-    if (core->outbox == NULL) {
-        return TRIB_SUCCESS;
-    }
     const char *given = core->config.bridge.id;
     (void)snprintf(id, sizeof id, "%s", given[0] != '\0' ? given : core->secrets.signing_id.text);
     cloud_bridge_options options = {.settings = &core->config.bridge,
@@ -96,7 +120,16 @@ trib_status cloud_bridging_start(cloud_core *core) {
     return cloud_bridge_start(&options, &core->bridge);
 }
 
+trib_status cloud_bridging_start(cloud_core *core) {
+    if (core->config.bucket != NULL) {
+        TRIB_TRY(trib_context(start_archive(core), "the archive"));
+    }
+    return core->outbox != NULL ? trib_context(start_bridge(core), "the bridge") : TRIB_SUCCESS;
+}
+
 void cloud_bridging_close(cloud_core *core) {
+    cloud_archive_stop(core->archive);
+    core->archive = NULL;
     cloud_bridge_stop(core->bridge);
     core->bridge = NULL;
     if (core->outbox != NULL) {
@@ -106,7 +139,20 @@ void cloud_bridging_close(cloud_core *core) {
     core->outbox = NULL;
 }
 
+static void take_archives_report(cloud_core *core, const char *trouble) {
+    (void)snprintf(core->archive_trouble, sizeof core->archive_trouble, "%s", trouble);
+    if (trouble[0] != '\0') {
+        trib_log(TRIB_LOG_WARN, "archive", "why=%s", trouble);
+    } else {
+        trib_log(TRIB_LOG_INFO, "archive goes on", "%s", "");
+    }
+}
+
 void cloud_bridging_report(cloud_core *core, const cloud_event *event) {
+    if (event->kind == CLOUD_EVENT_ARCHIVE) {
+        take_archives_report(core, event->text);
+        return;
+    }
     switch (event->report) {
     case CLOUD_BRIDGE_CONNECTED:
         core->bridge_trouble[0] = '\0';
@@ -182,10 +228,14 @@ uint64_t cloud_bridging_wait_ms(const cloud_core *core) {
 }
 
 void cloud_bridging_settle(cloud_core *core) {
+    bool more = cloud_ledger_durable(core->ledger) > core->bridge_woken;
+    if (more && core->archive != NULL) {
+        core->bridge_woken = cloud_ledger_durable(core->ledger);
+        cloud_archive_wake(core->archive);
+    }
     if (core->outbox == NULL) {
         return;
     }
-    bool more = cloud_ledger_durable(core->ledger) > core->bridge_woken;
     if (core->outbox_due_ms != 0 && core->outbox_due_ms <= trib_monotonic_ms(core->clock)) {
         core->outbox_due_ms = 0;
         if (!trib_ok(cloud_outbox_sync(core->outbox))) {

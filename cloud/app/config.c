@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cloud/object/settings.h"
 #include "common/base/file.h"
 #include "common/config/config.h"
+#include "common/port/posix/system.h"
 
 static trib_status need_path(trib_value map, const char *key, const char *file, char *ret_path) {
     trib_value value;
@@ -73,7 +75,7 @@ static trib_status read_log(trib_value root, cloud_config *config) {
 static trib_status read_all(const char *path, trib_value root, cloud_config *config) {
     static const char *const keys[] = {"state", "broker", "authorities", "api",
                                        "log",   "bridge", "object",      NULL};
-    trib_value bridge;
+    trib_value bridge, object;
     TRIB_TRY(trib_config_only(root, keys));
     TRIB_TRY(need_path(root, "state", path, config->state));
     TRIB_TRY(read_broker(root, path, config));
@@ -81,7 +83,11 @@ static trib_status read_all(const char *path, trib_value root, cloud_config *con
     TRIB_TRY(read_api(root, path, config));
     TRIB_TRY(read_log(root, config));
     TRIB_TRY(trib_value_find(root, "bridge", &bridge));
-    return cloud_bridge_settings_read(bridge, path, &config->bridge);
+    TRIB_TRY(cloud_bridge_settings_read(bridge, path, &config->bridge));
+    TRIB_TRY(trib_value_find(root, "object", &object));
+    return trib_value_present(object) ? cloud_bucket_open(object, path, trib_posix_disk(),
+                                                          trib_posix_clock(), &config->bucket)
+                                      : TRIB_SUCCESS;
 }
 
 trib_status cloud_config_parse(const char *path, trib_bytes text, cloud_config *ret_config) {
@@ -99,6 +105,10 @@ trib_status cloud_config_parse(const char *path, trib_bytes text, cloud_config *
 
 void cloud_config_deinit(cloud_config *config) {
     cloud_bridge_settings_deinit(&config->bridge);
+    if (config->bucket != NULL) {
+        config->bucket->destroy(config->bucket);
+        config->bucket = NULL;
+    }
 }
 
 trib_status cloud_config_load(const char *path, cloud_config *ret_config) {

@@ -1,7 +1,7 @@
 /* tributary-cloud's own config file. docs/cloud-config.md is the reference.
  *
  * errors   TRIB_E_ARGUMENT with file, line and key
- * owns     the bridge's settings; a copy shares them
+ * owns     the bridge's settings and the bucket; a copy shares them
  * threads  one
  */
 #ifndef CLOUD_APP_CONFIG_H
@@ -28,6 +28,7 @@ typedef struct cloud_config {
     trib_log_format log_format;
     trib_log_level log_level;
     cloud_bridge_settings bridge;
+    struct cloud_bucket *bucket; /* where models go as well; NULL: nowhere */
 } cloud_config;
 
 TRIB_MUST_CHECK trib_status cloud_config_load(const char *path, cloud_config *ret_config);

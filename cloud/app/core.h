@@ -14,6 +14,7 @@
 
 #include "cloud/app/config.h"
 #include "cloud/app/secrets.h"
+#include "cloud/archive/archive.h"
 #include "cloud/bridge/bridge.h"
 #include "cloud/ingest/revoked.h"
 #include "cloud/ledger/ledger.h"
@@ -54,14 +55,15 @@ typedef struct cloud_request {
 typedef enum cloud_event_kind {
     CLOUD_EVENT_MQTT,
     CLOUD_EVENT_REQUEST,
-    CLOUD_EVENT_BRIDGE
+    CLOUD_EVENT_BRIDGE,
+    CLOUD_EVENT_ARCHIVE
 } cloud_event_kind;
 typedef struct cloud_event {
     cloud_event_kind kind;
     trib_mqtt_event *mqtt;
     cloud_request *request; /* not owned */
     cloud_bridge_report report;
-    char *text; /* owned: what the bridge reports */
+    char *text; /* owned: what bridge or archive report */
 } cloud_event;
 
 typedef struct cloud_published {
@@ -133,11 +135,12 @@ typedef struct cloud_core {
     volatile bool stop;
     cloud_outbox *outbox; /* NULL: nothing is bridged */
     cloud_bridge *bridge;
+    cloud_archive *archive;  /* NULL: models stay here alone */
     uint64_t outbox_due_ms;  /* what it took last becomes durable then; 0: nothing waits */
     uint64_t outbox_told_ms; /* of what it drops nothing is said before */
     uint64_t outbox_dropped; /* said already */
     uint64_t bridge_woken;   /* for the ledger's records up to here */
-    char bridge_trouble[400];
+    char bridge_trouble[400], archive_trouble[400];
 } cloud_core;
 
 /* ---- recover.c: from the state folder to a running core; keys are made if there are none ---- */

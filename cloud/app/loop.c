@@ -113,7 +113,7 @@ trib_status cloud_core_step(cloud_core *core, uint64_t most_ms) {
     for (size_t handled = 0; event != NULL && handled < CLOUD_BATCH; handled++) {
         if (event->kind == CLOUD_EVENT_MQTT) {
             handle_mqtt(core, event->mqtt);
-        } else if (event->kind == CLOUD_EVENT_BRIDGE) {
+        } else if (event->kind == CLOUD_EVENT_BRIDGE || event->kind == CLOUD_EVENT_ARCHIVE) {
             cloud_bridging_report(core, event);
         } else {
             cloud_handle_request(core, event->request);

@@ -364,14 +364,25 @@ static json_t *bridge_json(const cloud_core *core) {
                      "ends", ends);
 }
 
+static json_t *archive_json(const cloud_core *core) {
+    if (core->archive == NULL) {
+        return json_null();
+    }
+    cloud_archive_counts counts = cloud_archive_count(core->archive);
+    return json_pack("{s:o,s:I,s:I,s:I}", "trouble", text_json(core->archive_trouble), "models",
+                     (json_int_t)counts.models, "missing", (json_int_t)counts.missing, "position",
+                     (json_int_t)counts.position);
+}
+
 static void health(cloud_core *core, cloud_request *request) {
     trib_mqtt_counts mqtt = trib_mqtt_counted(core->mqtt);
     TRIB_SCOPED(release_json)
     json_t *value = json_pack(
-        "{s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}}",
+        "{s:s,s:s,s:s,s:o,s:o,s:I,s:I,s:I,s:I,s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:"
+        "I}}",
         "status", "ok", "version", TRIB_VERSION, "broker",
         trib_mqtt_connected(core->mqtt) ? "connected" : "connecting", "bridge", bridge_json(core),
-        "incarnation", (json_int_t)core->incarnation, "records",
+        "archive", archive_json(core), "incarnation", (json_int_t)core->incarnation, "records",
         (json_int_t)cloud_ledger_end(core->ledger), "gaps", (json_int_t)core->gaps, "gap_records",
         (json_int_t)core->gap_records, "counts", "joins", (json_int_t)core->counts.joins,
         "joins_refused", (json_int_t)core->counts.joins_refused, "accepted",

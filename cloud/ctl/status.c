@@ -74,11 +74,27 @@ static void gateway_table(const json_t *gateways) {
     }
 }
 
+static void show_bridge(const json_t *bridge) {
+    const json_t *backlog = json_object_get(bridge, "backlog"), *waiting;
+    const char *log, *trouble = ctl_json_text(bridge, "trouble", "");
+    long long records = 0;
+    json_object_foreach((json_t *)(uintptr_t)backlog, log, waiting) {
+        records += json_integer_value(waiting);
+    }
+    (void)printf("bridge to Kafka: %s, %lld events sent, %lld records wait, %lld dropped%s%s\n\n",
+                 ctl_json_flag(bridge, "connected") ? "connected" : "not connected",
+                 ctl_json_integer(bridge, "sent"), records, ctl_json_integer(bridge, "dropped"),
+                 trouble[0] != '\0' ? "; " : "", trouble);
+}
+
 /* A cloud that its broker does not hear looks idle otherwise. */
 static void show_health(const json_t *health) {
     const char *broker = ctl_json_text(health, "broker", "connected");
     if (strcmp(broker, "connected") != 0) {
         (void)printf("the cloud has no connection to its broker (%s): its log says why\n", broker);
+    }
+    if (json_is_object(json_object_get(health, "bridge"))) {
+        show_bridge(json_object_get(health, "bridge"));
     }
 }
 

@@ -103,6 +103,10 @@ def run(fleet, server):
     wait_for("Kafka has all", lambda: bridge(fleet)["connected"] and bridge(fleet)["backlog"]["ledger"] < 50, 60)
     assert bridge(fleet)["refused"] == 0 and bridge(fleet)["trouble"] == "", bridge(fleet)
 
+    shown = Fleet.run(TRIBUTARY, "status", "--cloud", f"http://127.0.0.1:{fleet.api_port}", "--token-file",
+                      fleet.folder / "token")
+    assert "bridge to Kafka: connected" in shown and " 0 dropped" in shown, shown
+
     restart(fleet, server.ssl_address, mine)
     admin = server.admin()  # the topic takes no event any more, and then all of them
     limit_messages(admin, 300)

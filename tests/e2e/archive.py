@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Models go into a bucket of a real S3 server: each that a round has made, under its digest and with a signed card,
+though the server is away at first and the cloud is killed with -9 meanwhile. A damaged object is found."""
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from fleet import TRIBUTARY, Fleet, free_port, wait_for  # noqa: E402
+import machines  # noqa: E402
+import servers  # noqa: E402
+
+NAME, GATEWAYS, ROUNDS, KILLS = "rotating-machine", 2, 40, 3
+
+
+def archive(fleet):
+    return fleet.api("GET", "/v1/health")["archive"]
+
+
+def config(fleet, endpoint, bucket=servers.BUCKET):
+    fleet.cloud_extra = "object: " + json.dumps(
+        {"s3": {"endpoint": endpoint, "bucket": bucket, "access_key": {"environment": "ARCHIVE_KEY"},
+                "secret_key": {"file": "s3.secret"}, "path_style": True},
+         "retry": {"tries": 2, "first_ms": 50, "budget_ms": 2000}})
+
+
+def objects(fleet, verb, expect=0):
+    done = subprocess.run([str(TRIBUTARY), "object", verb, "--config", str(fleet.cloud_config()), "--json"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == expect, done.stderr
+    return json.loads(done.stdout)
+
+
+def get(fleet, key):
+    path = fleet.folder / "object"
+    subprocess.run([str(TRIBUTARY), "object", "get", "--config", str(fleet.cloud_config()), key, str(path)],
+                   check=True)
+    return path.read_bytes()
+
+
+def der(number):
+    bytes_ = number.lstrip(b"\0") or b"\0"
+    bytes_ = b"\0" + bytes_ if bytes_[0] & 0x80 else bytes_
+    return b"\x02" + bytes([len(bytes_)]) + bytes_
+
+
+def check_card(fleet, card):
+    """By another implementation: openssl, and the public key that gateways trust."""
+    said = f"{card['federation']} {card['model']} {card['round']}".encode()
+    (fleet.folder / "said").write_bytes(b"tributary/v1 model-card\0" + said)
+    pair = bytes.fromhex(card["signature"])
+    body = der(pair[:32]) + der(pair[32:])
+    (fleet.folder / "signature").write_bytes(b"\x30" + bytes([len(body)]) + body)
+    Fleet.run("openssl", "dgst", "-sha256", "-verify", fleet.folder / "cloud/signing.pub.pem", "-signature",
+              fleet.folder / "signature", fleet.folder / "said")
+
+
+def closed_rounds(fleet):
+    return fleet.federation(NAME)["round"]["ordinal"] if fleet.federation(NAME)["round"] else 0
+
+
+def run(fleet, running):
+    port = free_port()
+    (fleet.folder / "s3.secret").write_text("testsecret\n")
+    config(fleet, f"http://127.0.0.1:{port}")
+    fleet.start_broker()
+    fleet.start_cloud()
+    fleet.apply(machines.document(GATEWAYS, ROUNDS))
+    for recording in machines.generate(fleet.folder / "data", GATEWAYS):
+        fleet.start_edge(recording.stem, NAME, f"{{kind: replay, path: {recording}, speed: max, loop: live}}")
+    wait_for("a word about the server", lambda: archive(fleet)["trouble"], 60)
+    assert "testsecret" not in fleet.log("cloud")
+    wait_for("rounds without it", lambda: closed_rounds(fleet) >= 5, 60)
+
+    settings = running.versitygw()
+    config(fleet, settings["OBJECT_ENDPOINT"], "no-such-bucket")
+    fleet.stop("cloud")
+    fleet.start_cloud()
+    wait_for("a word about the bucket", lambda: "bucket" in archive(fleet)["trouble"].lower(), 60)
+    config(fleet, settings["OBJECT_ENDPOINT"])
+    for _ in range(KILLS):
+        fleet.stop("cloud", signal.SIGKILL)
+        fleet.start_cloud()
+        time.sleep(0.4)
+    wait_for("the last round", lambda: fleet.federation(NAME)["stage"] == "done", 120)
+    records = fleet.api("GET", "/v1/health")["records"]
+    wait_for("an archive that has caught up", lambda: archive(fleet)["position"] >= records, 60)
+    assert archive(fleet)["trouble"] == "" and archive(fleet)["missing"] == 0, archive(fleet)
+
+    rounds = fleet.api("GET", f"/v1/federations/{NAME}/rounds")["rounds"]
+    models = {r["served"] for r in rounds if r.get("served")}
+    assert len(models) == ROUNDS + 1, len(models)  # round 0 makes the first
+    rows = objects(fleet, "verify")
+    assert all(row["state"] == "whole" for row in rows), rows
+    folder = f"federations/{NAME}/models/"
+    assert {row["key"] for row in rows} == {f"{folder}{m}.{kind}" for m in models for kind in ("safetensors", "json")}
+    release = fleet.federation(NAME)["release"]["digest"]
+    assert hashlib.sha256(get(fleet, f"{folder}{release}.safetensors")).hexdigest() == release
+    card = json.loads(get(fleet, f"{folder}{release}.json"))
+    assert card["model"] == release and card["federation"] == NAME, card
+    check_card(fleet, card)
+
+    damaged = next(running.folder.glob(f"versitygw-*/*/{folder}{release}.safetensors"))
+    content = bytearray(damaged.read_bytes())
+    content[-1] ^= 1
+    damaged.write_bytes(content)
+    bad = [row["key"] for row in objects(fleet, "verify", 1) if row["state"] != "whole"]
+    assert bad == [f"{folder}{release}.safetensors"], bad
+    print(f"passed: {len(models)} models and cards, {KILLS} kills")
+
+
+try:
+    servers.install("versitygw")
+except servers.Unavailable as why:
+    print(f"skipped: {why}")
+    sys.exit(77)
+os.environ["ARCHIVE_KEY"] = "testaccess"  # the config says so
+with Fleet("archive") as fleet, servers.Servers() as running:
+    run(fleet, running)
