@@ -120,6 +120,19 @@ static trib_status open_file(const char *path, int flags, trib_database **ret_da
     return TRIB_SUCCESS;
 }
 
+/* A header that asks for a newer version makes SQLite leave the file as it is, for ever: it can
+ * only be set aside. A file that nobody may write to is something else. */
+static trib_status check_writable(trib_database *database) {
+    sqlite3_vfs *files = sqlite3_vfs_find(NULL);
+    int may = 0;
+    if (sqlite3_db_readonly(database->handle, "main") != 1 ||
+        files->xAccess(files, database->path, SQLITE_ACCESS_READWRITE, &may) != SQLITE_OK || !may) {
+        return TRIB_SUCCESS; /* or the first write says what is wrong */
+    }
+    return TRIB_FAIL(TRIB_E_CORRUPT, "%s: its header asks for a version that SQLite does not write",
+                     database->path);
+}
+
 trib_status trib_database_open_reader(const char *path, trib_database **ret_database) {
     TRIB_SCOPED(close_scoped) trib_database *database = NULL;
     TRIB_TRY(open_file(path, SQLITE_OPEN_READWRITE, &database)); /* a log wants its index written */
@@ -139,6 +152,7 @@ trib_status trib_database_open(const char *path, const trib_migration *migration
                                          "PRAGMA journal_size_limit = 4194304;"
                                          "PRAGMA trusted_schema = OFF"));
     TRIB_TRY(check_structure(database));
+    TRIB_TRY(check_writable(database));
     TRIB_TRY(migrate(database, migrations, count));
     *ret_database = database;
     database = NULL;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -49,6 +50,21 @@ static void a_file_whose_format_sqlite_does_not_know_is_damaged(void **state) {
     assert_int_equal(open_database(&database).code, TRIB_E_CORRUPT);
 }
 
+static void a_file_that_sqlite_will_not_write_to_is_damaged(void **state) {
+    (void)state;
+    enum { WRITE_VERSION = 18 }; /* in SQLite's file header */
+    trib_database *database = NULL;
+    assert_true(trib_ok(open_database(&database)));
+    trib_database_close(database); /* which folds the log in */
+    FILE *file = fopen(path, "rb+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, WRITE_VERSION, SEEK_SET), 0);
+    assert_int_not_equal(fputc(0x42, file), EOF);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(open_database(&database).code, TRIB_E_CORRUPT);
+    assert_non_null(strstr(trib_message(), "version"));
+}
+
 static void values_that_a_statement_cannot_work_with_are_damage(void **state) {
     (void)state;
     trib_database *database = NULL;
@@ -81,6 +97,7 @@ static void a_commit_after_a_failure_that_ended_the_transaction_is_no_damage(voi
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(a_file_whose_format_sqlite_does_not_know_is_damaged),
+        CASE(a_file_that_sqlite_will_not_write_to_is_damaged),
         CASE(values_that_a_statement_cannot_work_with_are_damage),
         CASE(a_commit_after_a_failure_that_ended_the_transaction_is_no_damage),
     };
