@@ -131,7 +131,7 @@ trib_status s3_part_put(cloud_remote *remote, cloud_upload *upload, uint32_t ind
         return TRIB_FAIL(TRIB_E_CORRUPT,
                          "s3: key '%.300s': a part without an ETag that can be used", upload->key);
     }
-    (void)snprintf(upload->parts[index].tag, REMOTE_TAG_SIZE, "%s", answer.etag);
+    memcpy(upload->parts[index].tag, answer.etag, strlen(answer.etag) + 1);
     return TRIB_SUCCESS;
 }
 

@@ -183,7 +183,7 @@ static void failures_of_threads_name_client_and_round(void **state) {
 
 static void a_machine_that_shows_no_class_is_named(void **state) {
     (void)state;
-    char text[sizeof document];
+    char text[2 * sizeof document + 32];
     const char *at = strstr(document, "[healthy, ");
     fixture crowd;
     trib_simulation_result result;
