@@ -9,6 +9,8 @@
 
 #include "cloud/ledger/follower.h"
 #include "common/port/posix/system.h"
+#include "tests/sim/disk/disk.h"
+#include "tests/support/memory.h"
 
 enum { SEGMENT = 400 }; /* bytes: a few records each */
 
@@ -144,6 +146,56 @@ static void a_lost_end_is_a_gap(void **state) {
     expect_nothing();
 }
 
+static void a_disk_that_fails_is_told_and_nothing_is_skipped(void **state) {
+    (void)state;
+    sim_disk *disk = sim_disk_create("cloud", 3);
+    cloud_ledger *simulated = NULL;
+    cloud_follower *reader = NULL;
+    cloud_record record;
+    uint64_t position = 0, next = 1, failures = 0;
+    assert_true(trib_ok(cloud_ledger_open(sim_disk_port(disk), "/cloud/ledger", 42, &simulated)));
+    cloud_ledger_limit_segments(simulated, SEGMENT);
+    for (uint8_t n = 1; n <= 40; n++) {
+        uint8_t bytes[80];
+        memset(bytes, n, sizeof bytes);
+        trib_bytes part = trib_bytes_of(bytes, sizeof bytes);
+        assert_true(trib_ok(cloud_ledger_append(simulated, 7, &part, 1, &position)));
+    }
+    assert_true(trib_ok(cloud_ledger_sync(simulated)));
+    assert_true(
+        trib_ok(cloud_follower_create(sim_disk_port(disk), "/cloud/ledger", 42, 1, &reader)));
+    sim_disk_set_rates(disk, &(sim_disk_rates){.read_error = 200000});
+    while (next <= 40) {
+        trib_status status = cloud_follower_next(reader, 40, &record);
+        if (!trib_ok(status)) {
+            assert_int_equal(status.code, TRIB_E_IO);
+            cloud_follower_seek(reader, next);
+            failures++;
+            continue;
+        }
+        assert_int_equal(record.position, next);
+        assert_int_equal(record.payload.data[0], next);
+        next++;
+    }
+    assert_true(failures > 3);
+    cloud_follower_destroy(reader);
+    cloud_ledger_close(simulated);
+    sim_disk_destroy(disk);
+}
+
+static void without_memory_nobody_follows(void **state) {
+    (void)state;
+    cloud_follower *reader = NULL;
+    trib_status status = TRIB_SUCCESS;
+    size_t failed = 0;
+    MEMORY_FAILS_EACH_TIME {
+        status = cloud_follower_create(trib_posix_disk(), folder, 42, 1, &reader);
+        failed += !trib_ok(status);
+        cloud_follower_destroy(trib_ok(status) ? reader : NULL);
+    }
+    assert_int_equal(failed, 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -152,6 +204,8 @@ int main(void) {
         CASE(what_was_removed_is_a_gap),
         CASE(damage_is_a_gap),
         CASE(a_lost_end_is_a_gap),
+        CASE(a_disk_that_fails_is_told_and_nothing_is_skipped),
+        CASE(without_memory_nobody_follows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

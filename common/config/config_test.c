@@ -2,10 +2,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "common/config/config.h"
+#include "common/config/secret.h"
 
 static trib_config *parse(const char *text) {
     trib_config *config = NULL;
@@ -133,9 +137,63 @@ static void a_relative_path_is_below_the_configs_folder(void **state) {
     trib_config_destroy(config);
 }
 
+static trib_status secret_of(const char *text, trib_buffer *ret_text) {
+    trib_config *config = parse(text);
+    trib_value value;
+    assert_true(trib_ok(trib_value_need(trib_config_root(config), "key", &value)));
+    trib_status status = trib_value_secret(value, "/tmp/f.yaml", ret_text);
+    trib_config_destroy(config);
+    return status;
+}
+
+static void a_secret_stands_here_or_in_a_file_or_in_the_environment(void **state) {
+    (void)state;
+    static const char *const contents[] = {"first\nsecond\n", "-----BEGIN X-----\nY\n", "{\n}\n"};
+    static const char *const read[] = {"first", "-----BEGIN X-----\nY\n", "{\n}\n"};
+    for (size_t i = 0; i < 3; i++) {
+        TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = 64};
+        char path[] = "/tmp/secret-test-XXXXXX", yaml[64];
+        int file = mkstemp(path);
+        assert_true(file >= 0);
+        assert_int_equal(write(file, contents[i], strlen(contents[i])), strlen(contents[i]));
+        (void)close(file);
+        (void)snprintf(yaml, sizeof yaml, "key: {file: '%s'}\n", path + sizeof "/tmp/" - 1);
+        assert_true(trib_ok(secret_of(yaml, &text)));
+        assert_string_equal((const char *)text.data, read[i]);
+        (void)unlink(path);
+    }
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer plain = {.ceiling = 64};
+    assert_true(trib_ok(secret_of("key: plain\n", &plain)));
+    assert_string_equal((const char *)plain.data, "plain");
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer variable = {.ceiling = 64};
+    assert_int_equal(setenv("SECRET_TEST", "hidden", 1), 0);
+    assert_true(trib_ok(secret_of("key: {environment: SECRET_TEST}\n", &variable)));
+    assert_string_equal((const char *)variable.data, "hidden");
+}
+
+static void what_is_no_secret_is_refused(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"key: {}\n",
+                                        "key: [a]\n",
+                                        "key: {file: a, environment: B}\n",
+                                        "key: {fiel: a}\n",
+                                        "key: {file: nowhere-at-all}\n",
+                                        "key: {file: [a]}\n",
+                                        "key: {environment: [a]}\n",
+                                        "key: {environment: NONE_SUCH}\n"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = 64};
+        assert_int_equal(secret_of(wrong[i], &text).code, TRIB_E_ARGUMENT);
+    }
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer small = {.ceiling = 3};
+    assert_int_equal(secret_of("key: longer\n", &small).code, TRIB_E_LIMIT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_relative_path_is_below_the_configs_folder),
+        cmocka_unit_test(a_secret_stands_here_or_in_a_file_or_in_the_environment),
+        cmocka_unit_test(what_is_no_secret_is_refused),
         cmocka_unit_test(values_are_read_and_absent_keys_keep_their_default),
         cmocka_unit_test(a_wrong_value_is_named_with_line_column_path_and_both_sides),
         cmocka_unit_test(a_misspelt_key_gets_a_suggestion),
