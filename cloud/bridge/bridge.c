@@ -161,7 +161,8 @@ static trib_status read_one(cloud_bridge *bridge, cloud_bridge_log log) {
     uint64_t last = record.type == 0 ? record.gap_end : record.position;
     sending what = {bridge, (uint64_t)log << POSITION_BITS | record.position * 2};
     trib_status status = cloud_bridge_tell(log, &record, &bridge->body, send_event, &what);
-    if (status.code == TRIB_E_CORRUPT) { /* of a version that wrote it otherwise: told, and left */
+    /* Of a version that wrote it otherwise, or with a body past its ceiling: told, and left. */
+    if (status.code == TRIB_E_CORRUPT || status.code == TRIB_E_LIMIT) {
         atomic_fetch_add(&bridge->refused, 1);
         report(bridge, CLOUD_BRIDGE_REFUSED, trib_message());
         status = TRIB_SUCCESS;
