@@ -151,6 +151,12 @@ static void damage_last(uint32_t kind) {
     assert_int_equal(fclose(file), 0);
 }
 
+static void forget_view(void) {
+    char path[128];
+    (void)snprintf(path, sizeof path, "%s/registry.db", folder);
+    assert_int_equal(unlink(path), 0);
+}
+
 /* ---- records and rounds -------------------------------------------------------------------- */
 
 static void a_restart_leads_to_the_same_state(void **state) {
@@ -493,9 +499,11 @@ static void a_release_that_a_crash_prevented_is_made_up_for(void **state) {
     uint64_t opened = plant()->round.plan.number;
     cloud_core_destroy(core);
     damage_last(cloud_record_Type_TYPE_ROUND_OPENED);
-    begin(true); /* a torn tail, cut */
+    forget_view(); /* which has not seen that either */
+    begin(true);   /* a torn tail, cut */
     cloud_core_destroy(core);
     damage_last(cloud_record_Type_TYPE_RELEASE);
+    forget_view();
     begin(true);
     assert_int_equal(core->gaps, 0);
     assert_int_equal(plant()->release.number, 0);
@@ -507,6 +515,25 @@ static void a_release_that_a_crash_prevented_is_made_up_for(void **state) {
     }
     cloud_consider_round(core, member);
     assert_int_equal(plant()->round.plan.number, opened);
+}
+
+/* The view has seen records that the ledger has no more: gateways may have heard of them. */
+static void numbers_of_a_lost_end_are_not_used_again(void **state) {
+    (void)state;
+    under_way();
+    complete();
+    uint32_t before = core->incarnation;
+    cloud_core_destroy(core);
+    core = NULL;
+    damage_last(cloud_record_Type_TYPE_ROUND_OPENED); /* at the end: cut as if it was torn */
+    cloud_config config = {.broker_uri = "tcp://127.0.0.1:1"};
+    (void)snprintf(config.state, sizeof config.state, "%s", folder);
+    (void)snprintf(config.authorities, sizeof config.authorities, "%s/ca.pem", folder);
+    assert_int_equal(cloud_core_create(&config, false, &core).code, TRIB_E_CORRUPT);
+    begin(true);
+    assert_int_equal(core->incarnation, before + 1);
+    restart(true); /* now they agree */
+    assert_int_equal(core->incarnation, before + 1);
 }
 
 static void numbers_that_a_gap_may_have_held_are_not_used_again(void **state) {
@@ -658,6 +685,7 @@ int main(void) {
         CASE(what_a_revoked_gateway_had_counted_stays_unless_it_is_taken_out),
         CASE(a_round_whose_close_is_lost_is_abandoned_once_senders_can_be_told),
         CASE(a_release_that_a_crash_prevented_is_made_up_for),
+        CASE(numbers_of_a_lost_end_are_not_used_again),
         CASE(numbers_that_a_gap_may_have_held_are_not_used_again),
         CASE(a_round_that_starts_from_a_lost_close_is_abandoned_too),
         CASE(damage_of_before_does_not_end_a_round_that_opens_now),

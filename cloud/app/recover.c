@@ -82,19 +82,30 @@ static trib_status restore_numbers(cloud_core *core) {
     return TRIB_SUCCESS;
 }
 
-/* Rounds and releases may have begun in a gap. Their numbers must not come again, since gateways
- * have seen them: as after a restore, all go on in another incarnation. Before the view leaves the
- * gap behind, or a crash here would forget it. */
-static trib_status rise_above_gaps(cloud_core *core) {
+/* Rounds and releases may have begun in records that are lost. Their numbers must not come again,
+ * since gateways have seen them: as after a restore, all go on in another incarnation. Before the
+ * view leaves those records behind, or a crash here would forget them. */
+static trib_status rise_above_lost(cloud_core *core) {
     uint64_t incarnation = 0;
-    if (core->gaps == 0) {
-        return TRIB_SUCCESS;
-    }
     TRIB_TRY(raise_number(core, "incarnation", 1, 1, &incarnation));
     core->incarnation = (uint32_t)incarnation;
-    trib_log(TRIB_LOG_WARN, "another incarnation, above what the gap may have held",
+    trib_log(TRIB_LOG_WARN, "another incarnation, above what the lost records may have held",
              "incarnation=%" PRIu64, incarnation);
     return TRIB_SUCCESS;
+}
+
+/* Whether the ledger has lost records at its end: the view that is about to be made again has seen
+ * more, or cannot tell. */
+static bool has_lost_its_end(cloud_core *core, const char *path) {
+    uint64_t position = 0;
+    trib_status status = cloud_registry_open(path, &core->registry);
+    if (trib_ok(status)) {
+        status = cloud_registry_position(core->registry, &position);
+    }
+    cloud_registry_close(core->registry);
+    core->registry = NULL;
+    return trib_ok(status) ? position > cloud_ledger_end(core->ledger)
+                           : cloud_ledger_torn_bytes(core->ledger) > 0;
 }
 
 static trib_status open_registry(cloud_core *core, bool rebuild) {
@@ -107,6 +118,9 @@ static trib_status open_registry(cloud_core *core, bool rebuild) {
         }
         trib_log(TRIB_LOG_WARN, "registry damaged, rebuilding it from the ledger", "why=%s",
                  trib_message());
+    }
+    if (has_lost_its_end(core, path)) {
+        TRIB_TRY(rise_above_lost(core));
     }
     static const char *const parts[] = {"registry.db", "registry.db-wal", "registry.db-shm"};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -228,7 +242,9 @@ static trib_status recover(cloud_core *core, bool rebuild) {
     TRIB_TRY(restore_numbers(core));
     TRIB_TRY(cloud_registry_begin(core->registry));
     TRIB_TRY(cloud_ledger_read(core->ledger, position + 1, take_record, core));
-    TRIB_TRY(rise_above_gaps(core));
+    if (core->gaps > 0) {
+        TRIB_TRY(rise_above_lost(core));
+    }
     TRIB_TRY(cloud_registry_commit(core->registry, cloud_ledger_end(core->ledger)));
     TRIB_TRY(restore_rounds(core));
     for (size_t i = 0; i < core->member_count; i++) {

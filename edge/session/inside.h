@@ -27,7 +27,7 @@ typedef struct edge_pending {
     size_t size;
     uint32_t next;    /* chunk to hand out; 0: from the start */
     uint32_t count;   /* of chunks */
-    uint32_t resends; /* without a receipt */
+    uint32_t resends; /* without a receipt, those of rounds before included */
     bool on_its_way;  /* what was handed out has not been answered yet */
 } edge_pending;
 
@@ -47,7 +47,8 @@ struct edge_session {
     uint8_t *join;
     size_t join_size;
     uint64_t join_due_ms, join_delay_ms;
-    uint64_t ask_due_ms, ask_delay_ms; /* for notices that may be lost */
+    uint64_t asked_ms, ask_due_ms, ask_delay_ms; /* for notices that may be lost */
+    bool in_doubt;                               /* whatever else is heard, it asks */
     /* what is asked for now */
     trib_wire_Round round;
     bool round_wanted; /* selected, its base not here yet */
@@ -84,6 +85,8 @@ void edge_forget_closed(const edge_session *session, edge_actions *actions);
 void edge_topic(const edge_session *session, trib_topic_kind kind, char *ret_text);
 
 void edge_session_heard(edge_session *session);
+/* Something shows that a notice was lost, such as that the cloud is another since: asks soon. */
+void edge_session_doubt(edge_session *session);
 
 /* session_join.c */
 TRIB_MUST_CHECK trib_status edge_session_key(edge_session *session);

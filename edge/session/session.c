@@ -175,6 +175,8 @@ static void ask_for_notices(edge_session *session, edge_actions *actions) {
     subscribe(session, TRIB_TOPIC_ALL_FEDERATION, actions);
     subscribe(session, TRIB_TOPIC_ALL_ROUND, actions);
     subscribe(session, TRIB_TOPIC_ALL_RELEASE, actions);
+    session->asked_ms = session->now_ms;
+    session->in_doubt = false;
     session->ask_due_ms = session->now_ms + session->ask_delay_ms;
     session->ask_delay_ms = 2 * session->ask_delay_ms < EDGE_ASK_LONGEST_MS
                                 ? 2 * session->ask_delay_ms
@@ -184,10 +186,16 @@ static void ask_for_notices(edge_session *session, edge_actions *actions) {
 /* Something of the cloud's has come, and was its own. Without the federation's notice, all else is
  * no reason not to ask. */
 void edge_session_heard(edge_session *session) {
-    if (session->federation_known) {
+    if (session->federation_known && !session->in_doubt) {
         session->ask_delay_ms = EDGE_ASK_LATER_MS;
         session->ask_due_ms = session->now_ms + session->ask_delay_ms;
     }
+}
+
+void edge_session_doubt(edge_session *session) {
+    session->in_doubt = true;
+    session->ask_delay_ms = EDGE_ASK_LATER_MS;
+    session->ask_due_ms = session->asked_ms + EDGE_ASK_FIRST_MS; /* or at once, if that is over */
 }
 
 void edge_session_document_lost(edge_session *session) {
@@ -327,6 +335,18 @@ static uint64_t until_send_ms(const edge_session *session, uint64_t now_ms) {
     return pending->sent_ms == 0 || due <= now_ms ? 0 : due - now_ms;
 }
 
+/* It was sent, and no receipt has come. */
+static void unanswered(edge_session *session, edge_actions *actions) {
+    edge_pending *pending = &session->pending;
+    edge_session_doubt(session);
+    pending->resends++;
+    if (pending->resends >= EDGE_RESENDS && (pending->resends & (pending->resends - 1)) == 0) {
+        edge_say(actions, true, "no receipt after %u times: joining anew", pending->resends);
+        session->state.welcomed = false; /* the cloud may not know this session any more */
+        session->join_due_ms = session->now_ms;
+    }
+}
+
 /* An answer that the owner never heard of must not hold the rest back for ever. The next chunks
  * follow, since starting again would never get past those; what the cloud then still lacks is sent
  * again with the whole. */
@@ -335,14 +355,8 @@ static void send_due(edge_session *session, edge_actions *actions) {
     if (pending->on_its_way) {
         edge_say(actions, true, "update not answered for %d s: going on", EDGE_ANSWER_MS / 1000);
     }
-    if (pending->sent_ms != 0) { /* the cloud may be another since, and its word was lost */
-        session->ask_due_ms = session->now_ms;
-        pending->resends++;
-    }
-    if (pending->resends >= EDGE_RESENDS && (pending->resends & (pending->resends - 1)) == 0) {
-        edge_say(actions, true, "no receipt after %u times: joining anew", pending->resends);
-        session->state.welcomed = false; /* the cloud may not know this session any more */
-        session->join_due_ms = session->now_ms;
+    if (pending->sent_ms != 0) {
+        unanswered(session, actions);
     }
     pending->on_its_way = false;
     pending->sent_ms = session->now_ms;
@@ -397,14 +411,18 @@ static trib_status send_chunk(edge_session *session, const trib_wire_UpdateChunk
 }
 
 /* Where sending starts: a new update, or one that is sent again, at its first chunk. */
-static trib_status find_place(edge_session *session, uint64_t round, trib_bytes update) {
+static trib_status find_place(edge_session *session, uint64_t round, trib_bytes update,
+                              edge_actions *actions) {
     edge_pending *pending = &session->pending;
     if (pending->round == round && pending->size == update.size && pending->next > 0 &&
         pending->next < pending->count) {
         return TRIB_SUCCESS;
     }
     if (pending->round != round) {
-        *pending = (edge_pending){.round = round};
+        if (pending->round != 0 && pending->sent_ms != 0) { /* and its round is over */
+            unanswered(session, actions);
+        }
+        *pending = (edge_pending){.round = round, .resends = pending->resends};
     }
     pending->size = update.size;
     pending->next = 0;
@@ -418,7 +436,7 @@ void edge_session_send(edge_session *session, uint64_t round, trib_bytes update,
     session->now_ms = now_ms;
     edge_pending *pending = &session->pending;
     if ((pending->round == round && pending->on_its_way) ||
-        !trib_ok(find_place(session, round, update)) || !edge_session_ready(session)) {
+        !trib_ok(find_place(session, round, update, ret_actions)) || !edge_session_ready(session)) {
         return;
     }
     pending->sent_ms = now_ms > 0 ? now_ms : 1;

@@ -256,6 +256,10 @@ void gateway_starts(fixture *f) {
     }
 }
 
+uint64_t nth_generation(const fixture *f, uint64_t nth) {
+    return (f->identity.boot << 32) + nth;
+}
+
 void gateway_loses_power(fixture *f) {
     f->stored = f->synced;
 }

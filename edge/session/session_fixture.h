@@ -103,6 +103,8 @@ void gateway_cannot_train(fixture *f, uint64_t round);
 void gateway_installs_again(fixture *f);
 /* Started, connected, and welcomed, once it has joined if it still must. */
 void gateway_is_ready(fixture *f);
+/* Of the nth join (from 1) since it started. */
+uint64_t nth_generation(const fixture *f, uint64_t nth);
 
 size_t actions_of(const fixture *f, edge_action_kind kind);
 /* All but those that ask for notices again, as a gateway does that has heard nothing for a while.

@@ -63,6 +63,13 @@ static trib_status make_body(edge_session *session, trib_writer *body, trib_hpke
     return TRIB_WIRE_ENCODE(Join, &join, body);
 }
 
+/* Above every one of before, also where the stored one has been set back: damage to the log of a
+ * database takes what was stored since the start, but never the start's number. */
+static uint64_t next_generation(const edge_session *session) {
+    uint64_t stored = session->state.generation, floor = session->identity->boot << 32;
+    return (stored > floor ? stored : floor) + 1;
+}
+
 static trib_status make_join(edge_session *session) {
     TRIB_SCOPED(trib_free_scoped) uint8_t *storage = trib_allocate(2, JOIN_ROOM);
     if (storage == NULL) {
@@ -71,7 +78,7 @@ static trib_status make_join(edge_session *session) {
     TRIB_SCOPED(trib_hpke_wipe) trib_hpke context;
     trib_writer body = trib_writer_of(storage, JOIN_ROOM);
     trib_writer envelope = trib_writer_of(storage + JOIN_ROOM, JOIN_ROOM);
-    session->state.generation++;
+    session->state.generation = next_generation(session);
     TRIB_TRY(make_body(session, &body, &context));
     TRIB_TRY(trib_envelope_seal(session->crypto, session->identity->signing, "", "join",
                                 trib_written(&body), &envelope));

@@ -115,6 +115,9 @@ void edge_session_on_round(edge_session *session, trib_bytes payload, edge_actio
         return;
     }
     edge_session_heard(session);
+    if (notice.revision > state->revision) { /* its document comes before the round does */
+        edge_session_doubt(session);
+    }
     bool changed = notice.round > state->round || notice.closed_through > state->closed_through;
     state->round = notice.round;
     state->closed_through = notice.closed_through;

@@ -251,6 +251,25 @@ static void a_round_is_trained_with_what_its_notice_says(void **state) {
     assert_int_equal(f->stored.is.trained_round, 6);
 }
 
+/* Once; a round that goes on naming a revision which never comes is no reason to ask all the time.
+ */
+static void a_round_of_a_revision_that_never_came_has_its_notice_asked_for(void **state) {
+    fixture *f = *state;
+    char topic[TRIB_TOPIC_SIZE];
+    topic_of(TRIB_TOPIC_ALL_FEDERATION, topic);
+    gateway_is_ready(f);
+    for (uint64_t round = 6; round < 8; round++) {
+        trib_wire_Round notice = round_notice(f, round, NULL);
+        notice.revision = f->cloud.revision + 1;
+        cloud_tells_round(f, &notice);
+        cloud_tells_federation(f); /* the revision of before */
+        gateway_waits(f, EDGE_ASK_FIRST_MS - 1);
+        assert_false(acted_on(f, EDGE_ACTION_SUBSCRIBE, topic));
+        gateway_waits(f, 1);
+        assert_true(acted_on(f, EDGE_ACTION_SUBSCRIBE, topic));
+    }
+}
+
 static void a_round_is_trained_only_once(void **state) {
     fixture *f = *state;
     gateway_is_ready(f);
@@ -554,6 +573,7 @@ int main(void) {
         CASE(a_federation_notice_with_a_lower_number_is_stale_also_after_a_restart),
         CASE(a_document_is_handed_out_once_for_each_revision),
         CASE(a_round_is_trained_with_what_its_notice_says),
+        CASE(a_round_of_a_revision_that_never_came_has_its_notice_asked_for),
         CASE(a_round_is_trained_only_once),
         CASE(a_round_is_trained_again_unless_that_was_stored_before_it_died),
         CASE(a_round_that_is_heard_early_is_trained_once_the_session_is_ready),

@@ -354,6 +354,27 @@ static void without_a_receipt_notices_are_asked_for_again(void **state) {
     assert_true(acted_on(f, EDGE_ACTION_SUBSCRIBE, topic));
 }
 
+/* Rounds that are over before it would send again must not hide that nobody answers. */
+static void rounds_that_end_without_a_receipt_count_as_unanswered(void **state) {
+    fixture *f = *state;
+    char topic[TRIB_TOPIC_SIZE];
+    topic_of(TRIB_TOPIC_ALL_FEDERATION, topic);
+    gateway_is_ready(f);
+    gateway_waits(f, EDGE_ASK_FIRST_MS);
+    gateway_sends(f, 6, brief);
+    gateway_waits(f, 500);
+    assert_false(acted_on(f, EDGE_ACTION_SUBSCRIBE, topic));
+    for (uint64_t round = 7; round < 6 + EDGE_RESENDS; round++) {
+        gateway_sends(f, round, brief);
+        gateway_waits(f, EDGE_RESEND_MS - 1);
+        assert_true(acted_on(f, EDGE_ACTION_SUBSCRIBE, topic) || round > 7);
+        assert_true(edge_session_ready(f->session));
+    }
+    gateway_hands_out(f, 6 + EDGE_RESENDS, brief);
+    assert_true(was_said(f, "joining anew"));
+    assert_false(edge_session_ready(f->session));
+}
+
 static void a_receipt_of_another_round_or_digest_decides_nothing(void **state) {
     fixture *f = *state;
     uint8_t storage[FIXTURE_FRAME];
@@ -585,6 +606,7 @@ int main(void) {
         CASE(an_acceptance_can_be_taken_back),
         CASE(without_a_receipt_for_long_it_joins_anew),
         CASE(without_a_receipt_notices_are_asked_for_again),
+        CASE(rounds_that_end_without_a_receipt_count_as_unanswered),
         CASE(a_connection_lost_between_chunks_sends_from_the_first_again),
         CASE(a_full_list_of_actions_leaves_chunks_for_later),
         CASE(a_receipt_is_stored_then_told_then_the_next_update_asked_for),
