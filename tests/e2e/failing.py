@@ -2,7 +2,8 @@
 """The n-th write of the real programs meets a full disk, or a disk that fails; the n-th allocation fails.
 
 Either the program goes on, or it ends with status 1 and a word about why, and a restart recovers: never a
-signal, never a hang, and the promises of tests/support/promises.py hold throughout.
+signal, never a hang, never a leak (where gcc's LeakSanitizer is installed), and the promises of
+tests/support/promises.py hold throughout.
 
     failing.py [disk] [memory]      both, if none is named
     TRIB_FAILING_SECONDS=n          for each sweep; 0: until all points were visited
@@ -13,7 +14,7 @@ import os
 import pathlib
 import random
 import shutil
-import signal
+import subprocess
 import sys
 import time
 
@@ -25,6 +26,7 @@ GATEWAYS = 2
 SECONDS = int(os.environ.get("TRIB_FAILING_SECONDS", "12"))
 SEED = int(os.environ.get("TRIB_FAILING_SEED", "1"))
 SHIM = BUILD / "tests/support/libfail_shim.so"
+LEAKS = subprocess.run(["gcc", "-print-file-name=liblsan.so"], capture_output=True, text=True).stdout.strip()
 NEVER = 10**9
 PATIENCE = 75  # seconds; a join without a welcome may take its longest pause
 
@@ -42,7 +44,8 @@ class Victim:
     def start(self, **faults):
         environment = None
         if faults:
-            environment = dict(os.environ, LD_PRELOAD=str(SHIM), TRIB_FAIL_FOLDER=str(self.folder),
+            preload = f"{SHIM} {LEAKS}" if os.path.isabs(LEAKS) else str(SHIM)
+            environment = dict(os.environ, LD_PRELOAD=preload, TRIB_FAIL_FOLDER=str(self.folder),
                                TRIB_FAIL_LOG=str(self.told), **faults)
         self.told.unlink(missing_ok=True)
         self.mark = len(self.fleet.log(self.name))
@@ -72,14 +75,27 @@ class Victim:
         assert process.returncode in (0, 1), f"{self.name}, stopped: {process.returncode}: {self.log()[-3000:]}"
 
 
-def kinds_of(victim, **counting):
-    """The kinds of operations of a start and two rounds, in order."""
+def trace_of(victim, **counting):
+    """What a start and two rounds do, in order: a list of words for each operation."""
     victim.fleet.stop(victim.name)
     victim.trace.unlink(missing_ok=True)
     victim.start(TRIB_FAIL_TRACE=str(victim.trace), **counting)
     victim.federation.go_on(2)
     victim.stop()
-    return [line.split()[0] for line in victim.trace.read_text().splitlines()]
+    return [line.split() for line in victim.trace.read_text().splitlines()]
+
+
+def writes_of(victim, error):
+    """A start is never quite the one before, so a point is the n-th of its kind."""
+    trace = trace_of(victim, TRIB_FAIL_WRITE=f"{NEVER}:{error}:")
+    kinds = collections.Counter(words[0] for words in trace)
+    return [(kind, f"{n}:{error}:{kind}") for kind in kinds for n in range(1, kinds[kind] + 1)]
+
+
+def allocations_of(victim):
+    """A point is a stack of callers: each place that asks for memory, for each way there."""
+    trace = trace_of(victim, TRIB_FAIL_ALLOC=str(NEVER))
+    return [(words[0], "@" + stack) for stack, words in {words[2]: words for words in trace}.items()]
 
 
 def visit(victim, lasts, **fault):
@@ -113,23 +129,21 @@ def visit(victim, lasts, **fault):
     return (kind or [None])[0], ended
 
 
-def sweep(what, victim, variable, value, lasts=False):
-    """Points in a drawn order, at first one of each kind; all of them if there is time. A start is never
-    quite the one before, so a point is the n-th of its kind."""
-    trace = kinds_of(victim, **{variable: value(NEVER, "")})
-    kinds = collections.Counter(trace)
-    points = random.sample([(kind, n) for kind in kinds for n in range(1, kinds[kind] + 1)], len(trace))
+def sweep(what, victim, variable, points, lasts=False):
+    """Points in a drawn order, at first one of each kind; all of them if there is time."""
+    kinds, count = {kind for kind, _ in points}, len(points)
+    points = random.sample(points, count)
     began, seen, ends = time.monotonic(), collections.Counter(), 0
     while points and (SECONDS == 0 or time.monotonic() < began + SECONDS or points[0][0] not in seen):
-        kind, nth = point = next((p for p in points if p[0] not in seen), points[0])
+        point = next((p for p in points if p[0] not in seen), points[0])
         points.remove(point)
-        reached, ended = visit(victim, lasts, **{variable: value(nth, kind)})
+        reached, ended = visit(victim, lasts, **{variable: point[1]})
         seen[reached] += 1
         ends += ended
         if victim.name != "cloud":
             promises.check_slot(victim.fleet, victim.name)
     del seen[None]  # never reached: a shorter start
-    print(f"{what} of {victim.name}: {sum(seen.values())} of {len(trace)} points, {ends} ended it, "
+    print(f"{what} of {victim.name}: {sum(seen.values())} of {count} points, {ends} ended it, "
           f"{dict(seen)}, in {time.monotonic() - began:.0f} s", flush=True)
     expected.update(kinds)
     failed.update(seen)
@@ -148,11 +162,11 @@ with Fleet("failing") as fleet:
     for name in ("cloud", federation.names[0]):
         victim = Victim(fleet, federation, name)
         if "disk" in what:
-            sweep("a full disk", victim, "TRIB_FAIL_WRITE", lambda n, kind: f"{n}+:ENOSPC:{kind}",
-                  lasts=True)
-            sweep("a failing disk", victim, "TRIB_FAIL_WRITE", lambda n, kind: f"{n}:EIO:{kind}")
+            full = [(kind, n.replace(":", "+:", 1)) for kind, n in writes_of(victim, "ENOSPC")]
+            sweep("a full disk", victim, "TRIB_FAIL_WRITE", full, lasts=True)
+            sweep("a failing disk", victim, "TRIB_FAIL_WRITE", writes_of(victim, "EIO"))
         if "memory" in what:
-            sweep("a failed allocation", victim, "TRIB_FAIL_ALLOC", lambda n, kind: str(n))
+            sweep("a failed allocation", victim, "TRIB_FAIL_ALLOC", allocations_of(victim))
     print(federation.check())
     assert failed and failed == expected, f"never failed: {expected - failed}"
     print("passed")

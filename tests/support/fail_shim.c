@@ -1,16 +1,29 @@
 /* Preloaded into tributary-cloud or tributary-edge: the n-th write, or the n-th allocation, fails.
  *
- *     TRIB_FAIL_FOLDER=path      the files that count: below this folder. Allocations count from
- * when the first of them was opened TRIB_FAIL_WRITE=n:ENOSPC   the n-th (1, 2 ...) that needs room:
- * a write, which then has written a half; a new file or folder n:EIO      the n-th of all that the
- * disk may refuse: a write, a sync, a truncation, a rename, a removal n+:...     from the n-th on,
- * as long as TRIB_FAIL_WHILE, if given, exists TRIB_FAIL_ALLOC=n          the n-th allocation by
- * the program, or by a library it hands its work to. What Paho, OpenSSL and the C library ask for
- * does not count: how they bear it is not ours TRIB_FAIL_LOG=file         gets a line for the first
- * that fails: what it was TRIB_FAIL_TRACE=file       gets a line for each that counts: what it is
+ * TRIB_FAIL_FOLDER=path
+ *     The files that count: below this folder. Allocations count once one of them was opened.
+ *
+ * TRIB_FAIL_WRITE=n:ENOSPC or n:EIO, n+:..., ...:KIND
+ *     ENOSPC: the n-th (1, 2 ...) that needs room: a write, which then has written a half; a new
+ *     file or folder. EIO: the n-th of all that the disk may refuse: a write, a sync, a truncation,
+ *     a rename, a removal. With a plus: from the n-th on, as long as TRIB_FAIL_WHILE, if given,
+ *     exists.
+ *
+ * TRIB_FAIL_ALLOC=n or @stack
+ *     The n-th allocation by the program, or by a library it hands its work to; or the first from
+ *     that stack of callers. What Paho, OpenSSL and the C library ask for does not count: how they
+ *     bear it is not ours.
+ *
+ * TRIB_FAIL_LOG=file
+ *     Gets a line for the first that fails: what it was.
+ *
+ * TRIB_FAIL_TRACE=file
+ *     Gets a line for each that counts: what it is. Of an allocation: "allocation PLACE STACK", for
+ *     addr2line and for TRIB_FAIL_ALLOC.
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <execinfo.h>
 #include <link.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -27,6 +40,7 @@ typedef struct range {
 static range ranges[16]; /* whose allocations count */
 static size_t range_count;
 static unsigned long at_write, at_allocation;
+static uint64_t at_stack; /* 0: any */
 static int error_of_write, goes_on;
 static const char *only; /* a kind; NULL: all */
 static _Atomic unsigned long writes, allocations;
@@ -68,7 +82,14 @@ __attribute__((constructor)) static void begin(void) {
     }
     at = getenv("TRIB_FAIL_ALLOC");
     (void)dl_iterate_phdr(add_range, NULL);
-    at_allocation = at != NULL ? strtoul(at, NULL, 10) : 0;
+    if (at != NULL && at[0] == '@') {
+        at_allocation = 1;
+        at_stack = strtoull(at + 1, NULL, 16);
+    } else {
+        at_allocation = at != NULL ? strtoul(at, NULL, 10) : 0;
+    }
+    void *frame[1];
+    (void)backtrace(frame, 1); /* loads what it needs: not in the midst of an allocation */
 }
 
 static void tell(const char *variable, const char *what, const char *on) {
@@ -193,26 +214,53 @@ int unlink(const char *path) {
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-static int refuses(void *caller) {
-    uintptr_t where = (uintptr_t)caller;
-    if (at_allocation == 0 || ours || !atomic_load(&opened)) {
-        return 0;
-    }
+enum { FRAMES = 32 };
+
+static const range *range_of(uintptr_t where) {
     for (size_t i = 0; i < range_count; i++) {
         if (where >= ranges[i].first && where < ranges[i].end) {
-            char which[64]; /* for addr2line */
-            int fails_now = atomic_fetch_add(&allocations, 1) + 1 == at_allocation;
-            (void)snprintf(which, sizeof which, "%s+0x%lx", ranges[i].name,
-                           (unsigned long)(where - ranges[i].first + ranges[i].offset));
-            tell("TRIB_FAIL_TRACE", "allocation", which);
-            if (fails_now) {
-                tell_failure("allocation", which);
-                errno = ENOMEM;
-            }
-            return fails_now;
+            return &ranges[i];
         }
     }
-    return 0;
+    return NULL;
+}
+
+/* The same wherever the program is loaded (FNV-1a over whose calls count). */
+static uint64_t stack_of_callers(void) {
+    void *frames[FRAMES];
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    int count = backtrace(frames, FRAMES);
+    for (int i = 0; i < count; i++) {
+        const range *in = range_of((uintptr_t)frames[i]);
+        if (in != NULL) {
+            hash =
+                (hash ^ ((uintptr_t)frames[i] - in->first + in->offset)) * UINT64_C(0x100000001b3);
+            hash = (hash ^ (uint64_t)(in - ranges)) * UINT64_C(0x100000001b3);
+        }
+    }
+    return hash;
+}
+
+static int refuses(void *caller) {
+    const range *in = range_of((uintptr_t)caller);
+    if (at_allocation == 0 || ours || !atomic_load(&opened) || in == NULL) {
+        return 0;
+    }
+    ours = 1; /* what is asked for on the way does not count */
+    uint64_t stack = stack_of_callers();
+    char which[96];
+    (void)snprintf(which, sizeof which, "%s+0x%lx %016llx", in->name,
+                   (unsigned long)((uintptr_t)caller - in->first + in->offset),
+                   (unsigned long long)stack);
+    ours = 0;
+    tell("TRIB_FAIL_TRACE", "allocation", which);
+    int fails_now = (at_stack == 0 || stack == at_stack) &&
+                    atomic_fetch_add(&allocations, 1) + 1 == at_allocation;
+    if (fails_now) {
+        tell_failure("allocation", which);
+        errno = ENOMEM;
+    }
+    return fails_now;
 }
 
 /* Finding the real ones may itself ask for memory. */
