@@ -27,14 +27,15 @@ static uint64_t end_of(const void *context, cloud_bridge_log log) {
 
 static void acknowledge(void *context, cloud_bridge_log log, uint64_t position) {
     cloud_core *core = context;
-    if (log != CLOUD_LOG_LEDGER) {
+    if (log == CLOUD_LOG_LEDGER) {
+        atomic_store(&core->bridged, position);
+    } else {
         cloud_outbox_acknowledge(core->outbox, (cloud_outbox_class)(log - CLOUD_LOG_ALERT),
                                  position);
     }
 }
 
-/* On the bridge's thread. A full queue loses a word about trouble, which comes again. */
-static void push(cloud_core *core, const cloud_event *what, const char *text) {
+void cloud_push_report(cloud_core *core, const cloud_event *what, const char *text) {
     cloud_event *event = trib_allocate(1, sizeof *event);
     char *copy = trib_duplicate_text(text);
     if (event == NULL || copy == NULL) {
@@ -50,15 +51,7 @@ static void push(cloud_core *core, const cloud_event *what, const char *text) {
 }
 
 static void push_report(void *context, cloud_bridge_report report, const char *text) {
-    push(context, &(cloud_event){.kind = CLOUD_EVENT_BRIDGE, .report = report}, text);
-}
-
-static uint64_t seed_of(const cloud_core *core, const char *purpose) {
-    uint8_t seed[8];
-    trib_status status = core->crypto->hkdf_expand(core->secrets.master.bytes,
-                                                   trib_bytes_text(purpose), seed, sizeof seed);
-    TRIB_ASSERT(trib_ok(status)); /* eight bytes can always be had */
-    return trib_load_u64(seed);
+    cloud_push_report(context, &(cloud_event){.kind = CLOUD_EVENT_BRIDGE, .report = report}, text);
 }
 
 trib_status cloud_bridging_open(cloud_core *core) {
@@ -67,33 +60,12 @@ trib_status cloud_bridging_open(cloud_core *core) {
         return TRIB_SUCCESS;
     }
     (void)snprintf(path, sizeof path, "%s/outbox", core->config.state);
-    TRIB_TRY(trib_context(cloud_outbox_open(core->disk, path, seed_of(core, "tributary/v1 outbox"),
-                                            core->config.bridge.outbox_bytes, &core->outbox),
-                          "the outbox"));
+    TRIB_TRY(trib_context(
+        cloud_outbox_open(core->disk, path,
+                          cloud_secrets_seed(core->crypto, &core->secrets, "tributary/v1 outbox"),
+                          core->config.bridge.outbox_bytes, &core->outbox),
+        "the outbox"));
     return core->disk->sync_folder(core->disk, core->config.state);
-}
-
-static uint64_t end_of_ledger(const void *context) {
-    return end_of(context, CLOUD_LOG_LEDGER);
-}
-
-/* On the archive's thread. */
-static void push_trouble(void *context, const char *text) {
-    push(context, &(cloud_event){.kind = CLOUD_EVENT_ARCHIVE}, text);
-}
-
-static trib_status start_archive(cloud_core *core) {
-    const cloud_archive_options options = {.disk = core->disk,
-                                           .crypto = core->crypto,
-                                           .state = core->config.state,
-                                           .ledger_seed = seed_of(core, "tributary/v1 ledger"),
-                                           .bucket = core->config.bucket,
-                                           .signing = &core->secrets.signing,
-                                           .key_id = core->secrets.signing_id.text,
-                                           .end = end_of_ledger,
-                                           .report = push_trouble,
-                                           .context = core};
-    return cloud_archive_start(&options, &core->archive);
 }
 
 static trib_status start_bridge(cloud_core *core) {
@@ -111,8 +83,9 @@ static trib_status start_bridge(cloud_core *core) {
         (void)snprintf(paths[i], sizeof paths[i], "%s/%s", core->config.state, folders[i]);
         options.sources[i] = (cloud_bridge_source){
             .folder = paths[i],
-            .seed = seed_of(core,
-                            i == CLOUD_LOG_LEDGER ? "tributary/v1 ledger" : "tributary/v1 outbox"),
+            .seed = cloud_secrets_seed(core->crypto, &core->secrets,
+                                       i == CLOUD_LOG_LEDGER ? "tributary/v1 ledger"
+                                                             : "tributary/v1 outbox"),
             .end = end_of,
             .acknowledge = acknowledge,
             .context = core};
@@ -121,15 +94,10 @@ static trib_status start_bridge(cloud_core *core) {
 }
 
 trib_status cloud_bridging_start(cloud_core *core) {
-    if (core->config.bucket != NULL) {
-        TRIB_TRY(trib_context(start_archive(core), "the archive"));
-    }
     return core->outbox != NULL ? trib_context(start_bridge(core), "the bridge") : TRIB_SUCCESS;
 }
 
 void cloud_bridging_close(cloud_core *core) {
-    cloud_archive_stop(core->archive);
-    core->archive = NULL;
     cloud_bridge_stop(core->bridge);
     core->bridge = NULL;
     if (core->outbox != NULL) {
@@ -139,20 +107,7 @@ void cloud_bridging_close(cloud_core *core) {
     core->outbox = NULL;
 }
 
-static void take_archives_report(cloud_core *core, const char *trouble) {
-    (void)snprintf(core->archive_trouble, sizeof core->archive_trouble, "%s", trouble);
-    if (trouble[0] != '\0') {
-        trib_log(TRIB_LOG_WARN, "archive", "why=%s", trouble);
-    } else {
-        trib_log(TRIB_LOG_INFO, "archive goes on", "%s", "");
-    }
-}
-
 void cloud_bridging_report(cloud_core *core, const cloud_event *event) {
-    if (event->kind == CLOUD_EVENT_ARCHIVE) {
-        take_archives_report(core, event->text);
-        return;
-    }
     switch (event->report) {
     case CLOUD_BRIDGE_CONNECTED:
         core->bridge_trouble[0] = '\0';
@@ -229,10 +184,6 @@ uint64_t cloud_bridging_wait_ms(const cloud_core *core) {
 
 void cloud_bridging_settle(cloud_core *core) {
     bool more = cloud_ledger_durable(core->ledger) > core->bridge_woken;
-    if (more && core->archive != NULL) {
-        core->bridge_woken = cloud_ledger_durable(core->ledger);
-        cloud_archive_wake(core->archive);
-    }
     if (core->outbox == NULL) {
         return;
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cloud/ledger/ledger.h"
 #include "cloud/object/settings.h"
 #include "common/base/file.h"
 #include "common/config/config.h"
@@ -72,9 +73,42 @@ static trib_status read_log(trib_value root, cloud_config *config) {
     return TRIB_SUCCESS;
 }
 
+static trib_status read_mib(trib_value map, const char *key, uint64_t most, uint64_t *bytes) {
+    trib_value value;
+    int64_t mib = 0;
+    TRIB_TRY(trib_value_find(map, key, &value));
+    if (trib_value_present(value)) {
+        TRIB_TRY(trib_value_integer(value, 1, (int64_t)most, &mib));
+        *bytes = (uint64_t)mib << 20;
+    }
+    return TRIB_SUCCESS;
+}
+
+static trib_status read_archive(trib_value root, cloud_config *config) {
+    static const char *const keys[] = {"ledger", "segment_mib", "keep_mib", NULL};
+    enum { SEGMENT_MIB = CLOUD_LEDGER_SEGMENT_BYTES >> 20 };
+    trib_value archive, ledger;
+    config->archive_ledger = config->bucket != NULL;
+    config->segment_bytes = CLOUD_LEDGER_SEGMENT_BYTES;
+    TRIB_TRY(trib_value_find(root, "archive", &archive));
+    TRIB_TRY(trib_config_only(archive, keys));
+    if (trib_value_present(archive) && config->bucket == NULL) {
+        return trib_value_refuse(archive, "there is no `object`: say where the archive is");
+    }
+    TRIB_TRY(trib_value_find(archive, "ledger", &ledger));
+    TRIB_TRY(trib_config_flag(archive, "ledger", &config->archive_ledger));
+    TRIB_TRY(read_mib(archive, "segment_mib", SEGMENT_MIB, &config->segment_bytes));
+    TRIB_TRY(read_mib(archive, "keep_mib", 1 << 20, &config->keep_bytes));
+    if (config->keep_bytes > 0 && !config->archive_ledger) {
+        return trib_value_refuse(ledger, "keep_mib removes what is in the bucket: with ledger: "
+                                         "false nothing is");
+    }
+    return TRIB_SUCCESS;
+}
+
 static trib_status read_all(const char *path, trib_value root, cloud_config *config) {
-    static const char *const keys[] = {"state", "broker", "authorities", "api",
-                                       "log",   "bridge", "object",      NULL};
+    static const char *const keys[] = {"state",  "broker", "authorities", "api", "log",
+                                       "bridge", "object", "archive",     NULL};
     trib_value bridge, object;
     TRIB_TRY(trib_config_only(root, keys));
     TRIB_TRY(need_path(root, "state", path, config->state));
@@ -85,9 +119,11 @@ static trib_status read_all(const char *path, trib_value root, cloud_config *con
     TRIB_TRY(trib_value_find(root, "bridge", &bridge));
     TRIB_TRY(cloud_bridge_settings_read(bridge, path, &config->bridge));
     TRIB_TRY(trib_value_find(root, "object", &object));
-    return trib_value_present(object) ? cloud_bucket_open(object, path, trib_posix_disk(),
-                                                          trib_posix_clock(), &config->bucket)
-                                      : TRIB_SUCCESS;
+    if (trib_value_present(object)) {
+        TRIB_TRY(cloud_bucket_open(object, path, trib_posix_disk(), trib_posix_clock(),
+                                   &config->bucket));
+    }
+    return read_archive(root, config);
 }
 
 trib_status cloud_config_parse(const char *path, trib_bytes text, cloud_config *ret_config) {

@@ -29,6 +29,9 @@ typedef struct cloud_config {
     trib_log_level log_level;
     cloud_bridge_settings bridge;
     struct cloud_bucket *bucket; /* where models go as well; NULL: nowhere */
+    bool archive_ledger;         /* and closed segments of the ledger */
+    uint64_t segment_bytes;      /* after which one is closed */
+    uint64_t keep_bytes;         /* of the ledger on this disk, what is in the bucket; 0: all */
 } cloud_config;
 
 TRIB_MUST_CHECK trib_status cloud_config_load(const char *path, cloud_config *ret_config);

@@ -4,16 +4,17 @@
  * them is handled, records are appended, one fsync makes them durable, and only then does anything
  * leave: receipts, announcements, answers. A failed fsync ends the program; a restart recovers.
  *
- * One file a flow: joins, updates, rounds, documents, notices, bridging, requests; recover starts
- * them all.
+ * One file a flow: joins, updates, rounds, documents, notices, archiving, bridging, requests;
+ * recover starts them all.
  *
  * threads  everything here belongs to the core's thread, but for cloud_core_push
  */
 #ifndef CLOUD_APP_CORE_H
 #define CLOUD_APP_CORE_H
 
+#include <stdatomic.h>
+
 #include "cloud/app/config.h"
-#include "cloud/app/secrets.h"
 #include "cloud/archive/archive.h"
 #include "cloud/bridge/bridge.h"
 #include "cloud/ingest/revoked.h"
@@ -22,6 +23,7 @@
 #include "cloud/outbox/outbox.h"
 #include "cloud/registry/view.h"
 #include "cloud/round/live.h"
+#include "cloud/secrets/secrets.h"
 #include "common/log/log.h"
 #include "common/mqtt/mqtt.h"
 #include "common/port/clock.h"
@@ -81,7 +83,8 @@ typedef struct cloud_member {
     uint64_t retry_ms; /* the objects of a notice could not be published: again then; 0: no */
     cloud_published published[CLOUD_MAX_PUBLISHED];
     size_t published_count;
-    bool damaged;              /* a gap in the ledger lies within its open round */
+    bool
+        damaged; /* a gap in the ledger lies within its open round, or what came after it is lost */
     bool recount_due;          /* somebody joined while a round is open */
     trib_round_action pending; /* what a record asked for while it was applied */
     bool closed;               /* since cloud_prune looked last */
@@ -135,11 +138,13 @@ typedef struct cloud_core {
     volatile bool stop;
     cloud_outbox *outbox; /* NULL: nothing is bridged */
     cloud_bridge *bridge;
-    cloud_archive *archive;  /* NULL: models stay here alone */
-    uint64_t outbox_due_ms;  /* what it took last becomes durable then; 0: nothing waits */
-    uint64_t outbox_told_ms; /* of what it drops nothing is said before */
-    uint64_t outbox_dropped; /* said already */
-    uint64_t bridge_woken;   /* for the ledger's records up to here */
+    cloud_archive *archive;        /* NULL: models stay here alone */
+    uint64_t outbox_due_ms;        /* what it took last becomes durable then; 0: nothing waits */
+    uint64_t outbox_told_ms;       /* of what it drops nothing is said before */
+    uint64_t outbox_dropped;       /* said already */
+    uint64_t bridge_woken;         /* for the ledger's records up to here */
+    atomic_uint_least64_t bridged; /* Kafka has the ledger's records up to here */
+    uint64_t archive_woken, trim_due_ms; /* for segments to remove is looked then */
     char bridge_trouble[400], archive_trouble[400];
 } cloud_core;
 
@@ -236,7 +241,18 @@ bool cloud_promote_document(cloud_core *core, cloud_member *member);
 void cloud_publish_due(cloud_core *core);
 void cloud_all_due(cloud_core *core); /* after connecting */
 
+/* ---- archiving.c ---- */
+TRIB_MUST_CHECK trib_status cloud_archiving_start(cloud_core *core);
+void cloud_archiving_close(cloud_core *core);
+void cloud_archiving_report(cloud_core *core, const char *trouble);
+void cloud_archiving_settle(cloud_core *core);
+/* Into the ledger's folder: its records from `from` on that were trimmed. It must be opened anew.
+ */
+TRIB_MUST_CHECK trib_status cloud_archiving_bring_back(cloud_core *core, uint64_t from);
+
 /* ---- bridging.c ---- */
+/* From any thread. A full queue loses a word about trouble, which comes again. */
+void cloud_push_report(cloud_core *core, const cloud_event *what, const char *text);
 TRIB_MUST_CHECK trib_status cloud_bridging_open(cloud_core *core); /* the outbox, at the start */
 TRIB_MUST_CHECK trib_status cloud_bridging_start(cloud_core *core);
 void cloud_bridging_close(cloud_core *core);

@@ -113,8 +113,10 @@ trib_status cloud_core_step(cloud_core *core, uint64_t most_ms) {
     for (size_t handled = 0; event != NULL && handled < CLOUD_BATCH; handled++) {
         if (event->kind == CLOUD_EVENT_MQTT) {
             handle_mqtt(core, event->mqtt);
-        } else if (event->kind == CLOUD_EVENT_BRIDGE || event->kind == CLOUD_EVENT_ARCHIVE) {
+        } else if (event->kind == CLOUD_EVENT_BRIDGE) {
             cloud_bridging_report(core, event);
+        } else if (event->kind == CLOUD_EVENT_ARCHIVE) {
+            cloud_archiving_report(core, event->text);
         } else {
             cloud_handle_request(core, event->request);
             trib_status status = cloud_settle(core); /* an answer tells only what is durable */
@@ -136,6 +138,7 @@ trib_status cloud_core_step(cloud_core *core, uint64_t most_ms) {
     trib_mqtt_run(core->mqtt);
     cloud_publish_due(core);
     cloud_bridging_settle(core);
+    cloud_archiving_settle(core);
     return TRIB_SUCCESS;
 }
 
@@ -146,7 +149,9 @@ trib_status cloud_core_begin(cloud_core *core) {
         cloud_consider_round(core, &core->members[i]);
     }
     trib_mqtt_run(core->mqtt);
-    return trib_ok(status) ? cloud_bridging_start(core) : status;
+    TRIB_TRY(status);
+    TRIB_TRY(cloud_archiving_start(core));
+    return cloud_bridging_start(core);
 }
 
 trib_status cloud_core_run(cloud_core *core) {

@@ -213,27 +213,57 @@ static void note_published(void *context, const uint8_t id[16], uint32_t chunks)
     }
 }
 
-static trib_status recover(cloud_core *core, bool rebuild) {
+static trib_status open_ledger(cloud_core *core) {
     char path[PATH_SIZE];
-    uint64_t position = 0, started = trib_monotonic_ms(core->clock);
     path_in(core, "ledger", path);
-    uint8_t seed[8];
-    TRIB_TRY(core->crypto->hkdf_expand(core->secrets.master.bytes,
-                                       trib_bytes_text("tributary/v1 ledger"), seed, sizeof seed));
-    TRIB_TRY(cloud_ledger_open(core->disk, path, trib_load_u64(seed), &core->ledger));
+    TRIB_TRY(cloud_ledger_open(
+        core->disk, path, cloud_secrets_seed(core->crypto, &core->secrets, "tributary/v1 ledger"),
+        &core->ledger));
+    cloud_ledger_limit_segments(core->ledger, core->config.segment_bytes > 0
+                                                  ? core->config.segment_bytes
+                                                  : CLOUD_LEDGER_SEGMENT_BYTES);
+    return TRIB_SUCCESS;
+}
+
+/* A round that is open since an incarnation before may have been closed in what is lost: gateways
+ * then take its notice for an old one. */
+static void doubt_rounds(cloud_core *core) {
+    for (size_t i = 0; i < core->member_count; i++) {
+        const cloud_live *live = core->members[i].live;
+        if (live->round_open && live->round.plan.number >> 32 < core->incarnation) {
+            core->members[i].damaged = true;
+        }
+    }
+}
+
+/* The view and the ledger, which has every record after the view's position. */
+static trib_status open_both(cloud_core *core, bool rebuild, uint64_t *ret_position) {
+    TRIB_TRY(open_ledger(core));
     TRIB_TRY(core->disk->sync_folder(core->disk, core->config.state)); /* its folder's name */
     if (cloud_ledger_torn_bytes(core->ledger) > 0) {
         trib_log(TRIB_LOG_WARN, "the ledger's torn tail was cut", "bytes=%" PRIu64,
                  cloud_ledger_torn_bytes(core->ledger));
     }
     TRIB_TRY(open_registry(core, rebuild));
-    TRIB_TRY(cloud_registry_position(core->registry, &position));
-    if (position > cloud_ledger_end(core->ledger)) {
+    TRIB_TRY(cloud_registry_position(core->registry, ret_position));
+    if (*ret_position > cloud_ledger_end(core->ledger)) {
         return TRIB_FAIL(TRIB_E_CORRUPT,
                          "the registry is at record %" PRIu64 ", the ledger ends at %" PRIu64
                          ": restore the ledger, or start with --rebuild",
-                         position, cloud_ledger_end(core->ledger));
+                         *ret_position, cloud_ledger_end(core->ledger));
     }
+    if (*ret_position + 1 < cloud_ledger_first(core->ledger)) {
+        TRIB_TRY(cloud_archiving_bring_back(core, *ret_position + 1));
+        cloud_ledger_close(core->ledger);
+        core->ledger = NULL;
+        TRIB_TRY(open_ledger(core));
+    }
+    return TRIB_SUCCESS;
+}
+
+static trib_status recover(cloud_core *core, bool rebuild) {
+    uint64_t position = 0, started = trib_monotonic_ms(core->clock);
+    TRIB_TRY(open_both(core, rebuild, &position));
     core->recovered_from = position;
     core->view = (cloud_view){.registry = core->registry, .ledger = core->ledger};
     core->restoring = true;
@@ -247,6 +277,7 @@ static trib_status recover(cloud_core *core, bool rebuild) {
     }
     TRIB_TRY(cloud_registry_commit(core->registry, cloud_ledger_end(core->ledger)));
     TRIB_TRY(restore_rounds(core));
+    doubt_rounds(core);
     for (size_t i = 0; i < core->member_count; i++) {
         TRIB_TRY(cloud_registry_published(core->registry, core->members[i].live->name,
                                           note_published, &core->members[i]));
@@ -337,6 +368,7 @@ void cloud_core_destroy(cloud_core *core) {
     if (core == NULL) {
         return;
     }
+    cloud_archiving_close(core);
     cloud_bridging_close(core);
     trib_mqtt_destroy(core->mqtt, true);
     trib_queue_destroy(core->queue);

@@ -1,38 +1,29 @@
-/* The thread that puts models into a bucket: each that a round's close has made, under its SHA-256,
- * and beside it a card in JSON, signed.
+/* The thread that follows the ledger and puts into a bucket what outlives this machine: models
+ * (models.h), and closed segments of the ledger itself (segments.h).
  *
- *     federations/FEDERATION/models/DIGEST.safetensors
- *     federations/FEDERATION/models/DIGEST.json
- *
- * It follows the ledger. How far it has come is a file of the state folder; what is put again after
- * a crash is put under the same name, where it stands already. Where the bucket cannot be reached
- * it waits, with pauses that grow, and holds nothing up.
- *
- * A card's signature is of its model: trib_sign, purpose "model-card", over
- * "FEDERATION DIGEST ROUND".
+ * How far it has come is in files of the state folder; what is put again after a crash is put under
+ * the same name, where it stands already. Where the bucket cannot be reached it waits, with pauses
+ * that grow, and holds nothing up.
  *
  * errors   only of starting: TRIB_E_IO
- * owns     nothing of its options, which outlive it; folder is copied
+ * owns     nothing of its options, which outlive it; the folder's name is copied
  * threads  start, wake, count, stop: the owner's. Reports come from the archive's own
  */
 #ifndef CLOUD_ARCHIVE_ARCHIVE_H
 #define CLOUD_ARCHIVE_ARCHIVE_H
 
-#include "cloud/object/bucket.h"
-#include "common/crypto/keys.h"
-#include "common/port/disk.h"
+#include "cloud/archive/place.h"
+#include "common/port/clock.h"
 
 enum { CLOUD_ARCHIVE_MOST_PAUSE_MS = 60000, CLOUD_ARCHIVE_MAX_MODEL = 1 << 30 };
 
 typedef struct cloud_archive_options {
-    trib_disk *disk;
-    const trib_crypto *crypto;
-    const char *state;    /* the folder that holds ledger/ and objects/ */
-    uint64_t ledger_seed; /* of its checksums */
-    cloud_bucket *bucket;
-    const trib_key_pair *signing;
-    const char *key_id;
-    uint64_t (*end)(const void *context);               /* the ledger's last durable position */
+    cloud_place place;
+    const trib_clock *clock;
+    const char *state;                    /* the folder that holds ledger/ and objects/ */
+    uint64_t ledger_seed;                 /* of its checksums */
+    bool ledger;                          /* closed segments as well */
+    uint64_t (*end)(const void *context); /* the ledger's last durable position */
     void (*report)(void *context, const char *trouble); /* "": it goes on */
     void *context;
 } cloud_archive_options;
@@ -40,7 +31,9 @@ typedef struct cloud_archive_options {
 typedef struct cloud_archive_counts {
     uint64_t models;   /* put, or found there, since the start */
     uint64_t missing;  /* gone from the state folder before they were put */
-    uint64_t position; /* of the ledger: all before it is in the bucket */
+    uint64_t position; /* of the ledger: models of all up to it are in the bucket */
+    uint64_t segments; /* put, or found there, since the start */
+    uint64_t segment;  /* records before it are in the bucket; 0: none */
 } cloud_archive_counts;
 
 typedef struct cloud_archive cloud_archive;

@@ -28,6 +28,8 @@ extern const ctl_command ctl_model; /* show; the rest of `model` is in commands.
 extern const ctl_command ctl_generate;
 extern const ctl_command ctl_bridge;
 extern const ctl_command ctl_object;
+extern const ctl_command ctl_backup;
+extern const ctl_command ctl_restore;
 
 /* Prints the complaint (NULL: getopt_long has printed one) and where to find help to standard
  * error. CTL_USAGE. */

@@ -35,8 +35,9 @@ static const ctl_command revoke = {
 };
 
 static const ctl_command *const commands[] = {
-    &ctl_check, &ctl_simulate,   &ctl_score, &ctl_model, &ctl_generate, &identity,
-    &apply,     &status_command, &watch,     &revoke,    &ctl_bridge,   &ctl_object,
+    &ctl_check,  &ctl_simulate, &ctl_score,      &ctl_model,   &ctl_generate,
+    &identity,   &apply,        &status_command, &watch,       &revoke,
+    &ctl_bridge, &ctl_object,   &ctl_backup,     &ctl_restore,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

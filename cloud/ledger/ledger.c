@@ -12,12 +12,16 @@
 
 enum { MAX_SEGMENTS = 1 << 20 };
 
+typedef struct segment_list {
+    uint64_t *firsts; /* first positions, rising; owned */
+    size_t count;
+} segment_list;
+
 struct cloud_ledger {
     trib_disk *disk;
     uint64_t seed;
     char *folder;
-    uint64_t *segments; /* first positions, rising */
-    size_t segment_count;
+    segment_list segments;
     int handle;             /* of the last segment; -1: none is open */
     uint64_t offset;        /* its size */
     uint64_t segment_bytes; /* a segment of more is full */
@@ -29,17 +33,17 @@ struct cloud_ledger {
     bool broken;
 };
 
-static trib_status add_segment(cloud_ledger *ledger, uint64_t first) {
-    if (ledger->segment_count >= MAX_SEGMENTS) {
+static trib_status add_segment(segment_list *list, uint64_t first) {
+    if (list->count >= MAX_SEGMENTS) {
         return TRIB_FAIL(TRIB_E_LIMIT, "more than %d segments: archive some", MAX_SEGMENTS);
     }
-    uint64_t *larger = trib_resize(ledger->segments, ledger->segment_count * sizeof *larger,
-                                   (ledger->segment_count + 1) * sizeof *larger);
+    uint64_t *larger =
+        trib_resize(list->firsts, list->count * sizeof *larger, (list->count + 1) * sizeof *larger);
     if (larger == NULL) {
         return TRIB_FAIL(TRIB_E_IO, "no memory for the list of segments");
     }
-    ledger->segments = larger;
-    ledger->segments[ledger->segment_count++] = first;
+    list->firsts = larger;
+    list->firsts[list->count++] = first;
     return TRIB_SUCCESS;
 }
 
@@ -87,6 +91,22 @@ static trib_status write_anew(const cloud_ledger *ledger, uint64_t first) {
 static int by_position(const void *left, const void *right) {
     uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
     return (a > b) - (a < b);
+}
+
+trib_status cloud_ledger_list(trib_disk *disk, const char *folder, uint64_t **ret_firsts,
+                              size_t *ret_count) {
+    segment_list list = {.firsts = NULL};
+    trib_status status = disk->list(disk, folder, note_segment, &list);
+    if (!trib_ok(status)) {
+        trib_free(list.firsts);
+        return status;
+    }
+    if (list.count > 0) {
+        qsort(list.firsts, list.count, sizeof *list.firsts, by_position);
+    }
+    *ret_firsts = list.firsts;
+    *ret_count = list.count;
+    return TRIB_SUCCESS;
 }
 
 /* Reads one segment to its end. `each` may be NULL. *ret_end is the last good position, *ret_good
@@ -139,7 +159,7 @@ static trib_status read_segment(segment_reader *reader) {
 }
 
 static trib_status open_last(cloud_ledger *ledger) {
-    uint64_t first = ledger->segments[ledger->segment_count - 1];
+    uint64_t first = ledger->segments.firsts[ledger->segments.count - 1];
     char path[CLOUD_SEGMENT_PATH];
     TRIB_TRY(write_anew(ledger, first));
     TRIB_TRY(cloud_segment_path(ledger->folder, first, path));
@@ -188,9 +208,8 @@ trib_status cloud_ledger_open(trib_disk *disk, const char *folder, uint64_t seed
         return TRIB_FAIL(TRIB_E_IO, "no memory for a ledger");
     }
     TRIB_TRY(disk->make_folder(disk, folder));
-    TRIB_TRY(disk->list(disk, folder, note_segment, ledger));
-    if (ledger->segment_count > 0) {
-        qsort(ledger->segments, ledger->segment_count, sizeof *ledger->segments, by_position);
+    TRIB_TRY(cloud_ledger_list(disk, folder, &ledger->segments.firsts, &ledger->segments.count));
+    if (ledger->segments.count > 0) {
         TRIB_TRY(open_last(ledger));
     }
     atomic_store(&ledger->durable, ledger->end);
@@ -204,7 +223,7 @@ void cloud_ledger_close(cloud_ledger *ledger) {
         if (ledger->handle >= 0) {
             ledger->disk->close(ledger->disk, ledger->handle);
         }
-        trib_free(ledger->segments);
+        trib_free(ledger->segments.firsts);
         trib_free(ledger->folder);
         trib_free(ledger);
     }
@@ -219,15 +238,15 @@ uint64_t cloud_ledger_durable(const cloud_ledger *ledger) {
 }
 
 uint64_t cloud_ledger_first(const cloud_ledger *ledger) {
-    return ledger->segment_count > 0 ? ledger->segments[0] : ledger->end + 1;
+    return ledger->segments.count > 0 ? ledger->segments.firsts[0] : ledger->end + 1;
 }
 
 uint64_t cloud_ledger_second(const cloud_ledger *ledger) {
-    return ledger->segment_count > 1 ? ledger->segments[1] : ledger->end + 1;
+    return ledger->segments.count > 1 ? ledger->segments.firsts[1] : ledger->end + 1;
 }
 
 uint64_t cloud_ledger_bytes(const cloud_ledger *ledger) {
-    size_t full = ledger->segment_count > 0 ? ledger->segment_count - 1 : 0;
+    size_t full = ledger->segments.count > 0 ? ledger->segments.count - 1 : 0;
     return full * ledger->segment_bytes + ledger->offset;
 }
 
@@ -238,19 +257,19 @@ void cloud_ledger_limit_segments(cloud_ledger *ledger, uint64_t bytes) {
 trib_status cloud_ledger_trim(cloud_ledger *ledger, uint64_t through) {
     size_t gone = 0;
     trib_status status = TRIB_SUCCESS;
-    while (trib_ok(status) && gone + 1 < ledger->segment_count &&
-           ledger->segments[gone + 1] <= through + 1) {
+    while (trib_ok(status) && gone + 1 < ledger->segments.count &&
+           ledger->segments.firsts[gone + 1] <= through + 1) {
         char path[CLOUD_SEGMENT_PATH];
-        TRIB_TRY(cloud_segment_path(ledger->folder, ledger->segments[gone], path));
+        TRIB_TRY(cloud_segment_path(ledger->folder, ledger->segments.firsts[gone], path));
         status = ledger->disk->remove(ledger->disk, path);
         gone += trib_ok(status);
     }
     if (gone == 0) {
         return status;
     }
-    ledger->segment_count -= gone;
-    memmove(ledger->segments, ledger->segments + gone,
-            ledger->segment_count * sizeof *ledger->segments);
+    ledger->segments.count -= gone;
+    memmove(ledger->segments.firsts, ledger->segments.firsts + gone,
+            ledger->segments.count * sizeof *ledger->segments.firsts);
     return status;
 }
 
@@ -272,7 +291,7 @@ static trib_status start_segment(cloud_ledger *ledger) {
     TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_APPEND, &handle));
     trib_status status = ledger->disk->sync_folder(ledger->disk, ledger->folder);
     if (trib_ok(status)) {
-        status = add_segment(ledger, ledger->end + 1);
+        status = add_segment(&ledger->segments, ledger->end + 1);
     }
     if (!trib_ok(status)) {
         ledger->broken = true; /* its file says where records go on: none may go elsewhere */
@@ -353,7 +372,7 @@ trib_status cloud_ledger_sync(cloud_ledger *ledger) {
 
 static trib_status read_file(cloud_ledger *ledger, size_t index, segment_reader *reader) {
     char path[CLOUD_SEGMENT_PATH];
-    TRIB_TRY(cloud_segment_path(ledger->folder, ledger->segments[index], path));
+    TRIB_TRY(cloud_segment_path(ledger->folder, ledger->segments.firsts[index], path));
     TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_READ, &reader->walk.handle));
     reader->walk.offset = 0;
     trib_status status = ledger->disk->size(ledger->disk, reader->walk.handle, &reader->walk.size);
@@ -374,14 +393,14 @@ trib_status cloud_ledger_read(cloud_ledger *ledger, uint64_t from,
                              .each = each,
                              .context = context};
     trib_status status = TRIB_SUCCESS;
-    for (size_t i = 0; trib_ok(status) && i < ledger->segment_count; i++) {
-        bool last = i + 1 == ledger->segment_count;
-        if (!last && ledger->segments[i + 1] <= from) {
+    for (size_t i = 0; trib_ok(status) && i < ledger->segments.count; i++) {
+        bool last = i + 1 == ledger->segments.count;
+        if (!last && ledger->segments.firsts[i + 1] <= from) {
             continue;
         }
-        reader.end = ledger->segments[i] - 1;
+        reader.end = ledger->segments.firsts[i] - 1;
         status = read_file(ledger, i, &reader);
-        uint64_t next = last ? ledger->end + 1 : ledger->segments[i + 1];
+        uint64_t next = last ? ledger->end + 1 : ledger->segments.firsts[i + 1];
         if (trib_ok(status) && reader.end + 1 < next) { /* a whole segment's end is gone */
             status =
                 give(&reader, &(cloud_record){.position = reader.end + 1, .gap_end = next - 1});

@@ -27,14 +27,25 @@
 
 enum {
     CLOUD_LEDGER_MAX_RECORD = 80 << 20, /* bytes of payload: the largest float32 update */
-    CLOUD_LEDGER_SEGMENT_BYTES = 64 << 20
+    CLOUD_LEDGER_SEGMENT_BYTES = 64 << 20,
+    CLOUD_SEGMENT_NAME = 32
 };
+
+/* A segment's file: the position of its first record in 20 digits, ".ledger". */
+void cloud_segment_name(uint64_t first, char ret_name[CLOUD_SEGMENT_NAME]);
+/* The position of a segment's first record, from its file's name; 0: not a segment's. */
+uint64_t cloud_segment_first(const char *name);
 
 typedef struct cloud_ledger cloud_ledger;
 
 TRIB_MUST_CHECK trib_status cloud_ledger_open(trib_disk *disk, const char *folder, uint64_t seed,
                                               cloud_ledger **ret_ledger);
 void cloud_ledger_close(cloud_ledger *ledger);
+
+/* The first positions of the segments in a folder, rising; all but the last are closed.
+ * *ret_firsts is the caller's: trib_free. From any thread. */
+TRIB_MUST_CHECK trib_status cloud_ledger_list(trib_disk *disk, const char *folder,
+                                              uint64_t **ret_firsts, size_t *ret_count);
 
 /* The position of the last good record; 0 when empty. */
 uint64_t cloud_ledger_end(const cloud_ledger *ledger);

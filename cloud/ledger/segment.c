@@ -9,8 +9,14 @@
 
 enum { MAGIC = 0x4c425254, CHECKED_BYTES = 24, SCAN_BYTES = 65536, NAME_DIGITS = 20 };
 
+void cloud_segment_name(uint64_t first, char ret_name[CLOUD_SEGMENT_NAME]) {
+    (void)snprintf(ret_name, CLOUD_SEGMENT_NAME, "%020" PRIu64 ".ledger", first);
+}
+
 trib_status cloud_segment_path(const char *folder, uint64_t first, char *ret_path) {
-    int length = snprintf(ret_path, CLOUD_SEGMENT_PATH, "%s/%020" PRIu64 ".ledger", folder, first);
+    char name[CLOUD_SEGMENT_NAME];
+    cloud_segment_name(first, name);
+    int length = snprintf(ret_path, CLOUD_SEGMENT_PATH, "%s/%s", folder, name);
     return length > 0 && length < CLOUD_SEGMENT_PATH
                ? TRIB_SUCCESS
                : TRIB_FAIL(TRIB_E_LIMIT, "the ledger's folder has too long a path");

@@ -15,8 +15,6 @@ typedef struct cloud_segment_header {
 
 /* TRIB_E_LIMIT: the folder's path is too long. `ret_path` has CLOUD_SEGMENT_PATH bytes. */
 TRIB_MUST_CHECK trib_status cloud_segment_path(const char *folder, uint64_t first, char *ret_path);
-/* The position of a segment's first record, from its file's name; 0: not a segment's. */
-uint64_t cloud_segment_first(const char *name);
 
 void cloud_segment_encode(uint64_t seed, uint32_t type, uint64_t position, const trib_bytes *parts,
                           size_t count, size_t size,

@@ -68,6 +68,10 @@ void cloud_registry_rollback(cloud_registry *registry) {
     trib_database_rollback(registry->database);
 }
 
+trib_status cloud_registry_sync(cloud_registry *registry) {
+    return trib_database_sync(registry->database);
+}
+
 static trib_status keep_newest(cloud_registry *registry, const char *federation,
                                const char *subject, const cloud_record *record) {
     trib_statement *statement;

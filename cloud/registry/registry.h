@@ -29,6 +29,8 @@ TRIB_MUST_CHECK trib_status cloud_registry_take(cloud_registry *registry,
                                                 const cloud_record *record);
 TRIB_MUST_CHECK trib_status cloud_registry_commit(cloud_registry *registry, uint64_t position);
 void cloud_registry_rollback(cloud_registry *registry);
+/* Whatever was committed is durable when this returns. */
+TRIB_MUST_CHECK trib_status cloud_registry_sync(cloud_registry *registry);
 
 /* The newest records, in the order of their positions: the state at `position` but for updates. */
 TRIB_MUST_CHECK trib_status cloud_registry_restore(cloud_registry *registry,

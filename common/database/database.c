@@ -143,6 +143,15 @@ trib_status trib_database_open_reader(const char *path, trib_database **ret_data
     return TRIB_SUCCESS;
 }
 
+trib_status trib_database_copy(const char *path, const char *into) {
+    TRIB_SCOPED(close_scoped) trib_database *database = NULL;
+    trib_statement *statement;
+    TRIB_TRY(open_file(path, SQLITE_OPEN_READWRITE, &database));
+    TRIB_TRY(trib_database_prepare(database, "VACUUM INTO ?1", &statement));
+    trib_bind_text(statement, 1, into);
+    return trib_statement_finish(statement);
+}
+
 trib_status trib_database_open(const char *path, const trib_migration *migrations, size_t count,
                                trib_database **ret_database) {
     TRIB_SCOPED(close_scoped) trib_database *database = NULL;

@@ -36,6 +36,9 @@ TRIB_MUST_CHECK trib_status trib_database_open(const char *path, const trib_migr
 TRIB_MUST_CHECK trib_status trib_database_open_reader(const char *path,
                                                       trib_database **ret_database);
 void trib_database_close(trib_database *database);
+/* A copy, whole and of one moment, of a database that others may write to meanwhile. `into` is not
+ * there yet. */
+TRIB_MUST_CHECK trib_status trib_database_copy(const char *path, const char *into);
 
 TRIB_MUST_CHECK trib_status trib_database_run(trib_database *database, const char *sql);
 TRIB_MUST_CHECK trib_status trib_database_begin(trib_database *database);

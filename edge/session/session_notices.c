@@ -110,7 +110,10 @@ void edge_session_on_round(edge_session *session, trib_bytes payload, edge_actio
         (void)malformed(session, "round", actions);
         return;
     }
-    if (notice.round < state->round || notice.closed_through < state->closed_through) {
+    /* A cloud that has lost records goes on in another incarnation, and may have closed less. */
+    bool same_incarnation = notice.round >> 32 == state->round >> 32;
+    if (notice.round < state->round ||
+        (same_incarnation && notice.closed_through < state->closed_through)) {
         (void)stale(session, "round", actions);
         return;
     }
@@ -118,7 +121,7 @@ void edge_session_on_round(edge_session *session, trib_bytes payload, edge_actio
     if (notice.revision > state->revision) { /* its document comes before the round does */
         edge_session_doubt(session);
     }
-    bool changed = notice.round > state->round || notice.closed_through > state->closed_through;
+    bool changed = notice.round > state->round || notice.closed_through != state->closed_through;
     state->round = notice.round;
     state->closed_through = notice.closed_through;
     state->abandoned = notice.abandoned;

@@ -418,6 +418,22 @@ static void a_round_notice_with_a_lower_number_is_stale_also_after_a_restart(voi
     }
 }
 
+/* What a cloud has lost, gateways may have seen closed; it goes on in another incarnation. */
+static void another_incarnation_may_have_closed_less(void **state) {
+    fixture *f = *state;
+    const uint64_t next = UINT64_C(1) << 32;
+    f->cloud.closed_through = 6;
+    gateway_is_ready(f);
+    tell_round(f, 7);
+    f->cloud.closed_through = 5;
+    tell_round(f, next + 1);
+    assert_int_equal(actions_of(f, EDGE_ACTION_TRAIN), 1);
+    assert_int_equal(f->stored.is.closed_through, 5);
+    f->cloud.closed_through = 4;
+    tell_round(f, next + 2);
+    assert_int_equal(edge_session_counted(f->session).stale, 1);
+}
+
 static void who_is_not_selected_does_not_train(void **state) {
     fixture *f = *state;
     uint32_t value = 0;
@@ -582,6 +598,7 @@ int main(void) {
         CASE(that_a_round_could_not_be_trained_is_stored_also_while_nothing_can_be_done),
         CASE(a_closed_round_is_not_trained_and_lets_the_outbox_forget),
         CASE(a_round_notice_with_a_lower_number_is_stale_also_after_a_restart),
+        CASE(another_incarnation_may_have_closed_less),
         CASE(who_is_not_selected_does_not_train),
         CASE(a_release_never_goes_back),
         CASE(a_release_below_one_that_is_on_its_way_is_stale),

@@ -1,4 +1,4 @@
-#include "cloud/app/secrets.h"
+#include "cloud/secrets/secrets.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +62,45 @@ trib_status cloud_secrets_load(const trib_crypto *crypto, trib_disk *disk, const
     }
     *ret_secrets = secrets;
     return TRIB_SUCCESS;
+}
+
+static const char *const files[] = {"signing.pem", "agreement.pem", "master.key"};
+
+trib_status cloud_secrets_find(const trib_crypto *crypto, trib_disk *disk, const char *folder,
+                               cloud_secrets *ret_secrets) {
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[PATH_SIZE];
+        int handle;
+        (void)snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+        TRIB_TRY(disk->open(disk, path, TRIB_OPEN_READ, &handle));
+        disk->close(disk, handle);
+    }
+    return cloud_secrets_load(crypto, disk, folder, ret_secrets);
+}
+
+trib_status cloud_secrets_copy(trib_disk *disk, const char *from, const char *into) {
+    trib_status status = TRIB_SUCCESS;
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && trib_ok(status); i++) {
+        char path[PATH_SIZE];
+        trib_buffer file = {.ceiling = 4096};
+        (void)snprintf(path, sizeof path, "%s/%s", from, files[i]);
+        status = trib_disk_read(disk, path, &file);
+        if (trib_ok(status)) {
+            status = trib_disk_replace(disk, into, files[i], trib_buffer_view(&file));
+            trib_wipe(file.data, file.size);
+        }
+        trib_buffer_deinit(&file);
+    }
+    return status;
+}
+
+uint64_t cloud_secrets_seed(const trib_crypto *crypto, const cloud_secrets *secrets,
+                            const char *purpose) {
+    uint8_t seed[8];
+    trib_status status =
+        crypto->hkdf_expand(secrets->master.bytes, trib_bytes_text(purpose), seed, sizeof seed);
+    TRIB_ASSERT(trib_ok(status)); /* eight bytes can always be had */
+    return trib_load_u64(seed);
 }
 
 void cloud_secrets_wipe(cloud_secrets *secrets) {
