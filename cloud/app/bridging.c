@@ -139,16 +139,17 @@ static void tell_dropped(cloud_core *core) {
     }
 }
 
-static void store(cloud_core *core, cloud_outbox_class class, const cloud_record_Outgoing *record) {
+static void store(cloud_core *core, cloud_outbox_class class, const pb_msgdesc_t *fields,
+                  const void *record) {
     size_t size = 0;
     trib_buffer_clear(&core->scratch);
-    trib_status status = trib_wire_size(cloud_record_Outgoing_fields, record, &size);
+    trib_status status = trib_wire_size(fields, record, &size);
     if (trib_ok(status)) {
         status = trib_buffer_reserve(&core->scratch, size);
     }
     if (trib_ok(status)) {
         trib_writer writer = trib_writer_of(core->scratch.data, core->scratch.capacity);
-        status = trib_wire_encode(cloud_record_Outgoing_fields, record, &writer);
+        status = trib_wire_encode(fields, record, &writer);
         trib_ignore(trib_ok(status)
                         ? cloud_outbox_append(core->outbox, class, trib_written(&writer))
                         : status); /* counted there */
@@ -169,9 +170,15 @@ void cloud_bridge_prediction(cloud_core *core, const cloud_member *member,
     record.time_ms = trib_wall_ms(core->clock);
     trib_wire_put(&record.message, &message);
     if (anomaly) {
-        store(core, CLOUD_OUTBOX_ALERT, &record);
+        store(core, CLOUD_OUTBOX_ALERT, cloud_record_Outgoing_fields, &record);
     }
-    store(core, CLOUD_OUTBOX_PREDICTION, &record);
+    store(core, CLOUD_OUTBOX_PREDICTION, cloud_record_Outgoing_fields, &record);
+}
+
+void cloud_bridge_telemetry(cloud_core *core, const cloud_record_Telemetry *record) {
+    if (core->outbox != NULL) {
+        store(core, CLOUD_OUTBOX_TELEMETRY, cloud_record_Telemetry_fields, record);
+    }
 }
 
 uint64_t cloud_bridging_wait_ms(const cloud_core *core) {

@@ -4,8 +4,8 @@
  * them is handled, records are appended, one fsync makes them durable, and only then does anything
  * leave: receipts, announcements, answers. A failed fsync ends the program; a restart recovers.
  *
- * One file a flow: joins, updates, rounds, documents, notices, archiving, bridging, requests;
- * recover starts them all.
+ * One file a flow: joins, updates, telemetry, rounds, documents, notices, archiving, bridging,
+ * requests; recover starts them all.
  *
  * threads  everything here belongs to the core's thread, but for cloud_core_push
  */
@@ -31,8 +31,9 @@
 
 enum {
     CLOUD_MAX_FEDERATIONS = 64,
-    CLOUD_QUEUE = 4096, /* events */
-    CLOUD_BATCH = 256,  /* events that one fsync may serve */
+    CLOUD_QUEUE = 4096,          /* events */
+    CLOUD_QUEUE_TELEMETRY = 256, /* of them at most are telemetry, which waits for nobody else */
+    CLOUD_BATCH = 256,           /* events that one fsync may serve */
     CLOUD_REPUBLISH_MS = 5000,
     CLOUD_VIEW_RETRY_MS = 1000, /* after a view could not be written */
     CLOUD_OPEN_RETRY_MS = 5000, /* after a round could not be opened: a full disk */
@@ -63,6 +64,7 @@ typedef enum cloud_event_kind {
 typedef struct cloud_event {
     cloud_event_kind kind;
     trib_mqtt_event *mqtt;
+    bool telemetry;         /* counted in telemetry_waiting */
     cloud_request *request; /* not owned */
     cloud_bridge_report report;
     char *text; /* owned: what bridge or archive report */
@@ -74,6 +76,13 @@ typedef struct cloud_published {
     bool here; /* published on this connection */
 } cloud_published;
 
+/* What the document in force says of telemetry, made when the first message of it comes. */
+typedef struct cloud_telemetry {
+    uint64_t revision; /* of that document; 0: not made yet */
+    uint8_t meaning[TRIB_HASH_BYTES];
+    trib_buffer features, rows; /* JSON: names of the columns, and of the classes */
+} cloud_telemetry;
+
 /* A federation and what of it is due on the broker. */
 typedef struct cloud_member {
     cloud_live *live;
@@ -83,8 +92,8 @@ typedef struct cloud_member {
     uint64_t retry_ms; /* the objects of a notice could not be published: again then; 0: no */
     cloud_published published[CLOUD_MAX_PUBLISHED];
     size_t published_count;
-    bool
-        damaged; /* a gap in the ledger lies within its open round, or what came after it is lost */
+    cloud_telemetry telemetry;
+    bool damaged;              /* its open round lies across a gap, or across what was lost */
     bool recount_due;          /* somebody joined while a round is open */
     trib_round_action pending; /* what a record asked for while it was applied */
     bool closed;               /* since cloud_prune looked last */
@@ -100,7 +109,7 @@ typedef struct cloud_reply {
 
 typedef struct cloud_counts {
     uint64_t joins, joins_refused, accepted, duplicates, late, refused, replayed, garbage, dropped,
-        predictions;
+        predictions, telemetry, telemetry_refused;
 } cloud_counts;
 
 typedef struct cloud_core {
@@ -118,6 +127,8 @@ typedef struct cloud_core {
     cloud_member members[CLOUD_MAX_FEDERATIONS];
     size_t member_count;
     trib_queue *queue;
+    atomic_uint telemetry_waiting; /* in the queue */
+    atomic_uint_least64_t telemetry_dropped;
     trib_mqtt *mqtt;
     cloud_reply replies[CLOUD_BATCH];
     size_t reply_count;
@@ -162,7 +173,8 @@ TRIB_MUST_CHECK trib_status cloud_core_begin(cloud_core *core);
 TRIB_MUST_CHECK trib_status cloud_core_step(cloud_core *core, uint64_t most_ms);
 /* When the next step is due though nothing comes. */
 uint64_t cloud_core_wait_ms(const cloud_core *core);
-/* From any thread; false when the queue is full. The event is then still the caller's. */
+/* From any thread; false when the queue, or telemetry's share of it, is full. The event is then
+ * still the caller's. */
 TRIB_MUST_CHECK bool cloud_core_push(cloud_core *core, cloud_event *event);
 void cloud_event_destroy(cloud_event *event);
 
@@ -199,6 +211,15 @@ void cloud_handle_update(cloud_core *core, cloud_member *member, cloud_gateway *
 void cloud_handle_prediction(cloud_core *core, cloud_member *member, cloud_gateway *gateway,
                              const char *topic, trib_bytes frame);
 void cloud_send_receipt(cloud_core *core, const cloud_reply *reply);
+/* Opens a frame of an up topic into core->frame; counts and says what cannot be opened. */
+TRIB_MUST_CHECK bool cloud_open_frame(cloud_core *core, cloud_member *member,
+                                      cloud_gateway *gateway, trib_channel *channel,
+                                      const char *topic, trib_bytes frame);
+
+/* ---- telemetry.c ---- */
+void cloud_handle_telemetry(cloud_core *core, cloud_member *member, cloud_gateway *gateway,
+                            const char *topic, trib_bytes frame);
+void cloud_telemetry_deinit(cloud_telemetry *telemetry);
 
 /* ---- rounds.c ---- */
 /* Opens the next round where one is wanted and enough gateways have joined. */
@@ -260,6 +281,8 @@ void cloud_bridging_report(cloud_core *core, const cloud_event *event);
 /* `message`: the prediction as it came out of its frame. */
 void cloud_bridge_prediction(cloud_core *core, const cloud_member *member,
                              const cloud_gateway *gateway, trib_bytes message, bool anomaly);
+/* A window's features, or the rows of a message; the record is to be complete. */
+void cloud_bridge_telemetry(cloud_core *core, const cloud_record_Telemetry *record);
 /* What waits becomes durable when it is due, and the bridge hears of it. */
 void cloud_bridging_settle(cloud_core *core);
 uint64_t cloud_bridging_wait_ms(const cloud_core *core);

@@ -10,14 +10,40 @@ void cloud_event_destroy(cloud_event *event) {
     }
 }
 
+static bool is_telemetry(const trib_mqtt_event *mqtt) {
+    static const char ending[] = "/up/telemetry";
+    size_t length = strlen(mqtt->topic);
+    return length >= sizeof ending - 1 &&
+           strcmp(mqtt->topic + length - (sizeof ending - 1), ending) == 0;
+}
+
+/* Nobody sends telemetry again, and nothing else is to be lost to it: it has a share of the queue.
+ */
+static bool push_telemetry(cloud_core *core, cloud_event *event) {
+    event->telemetry = true;
+    if (atomic_fetch_add(&core->telemetry_waiting, 1) < CLOUD_QUEUE_TELEMETRY &&
+        trib_queue_push(core->queue, event)) {
+        return true;
+    }
+    (void)atomic_fetch_sub(&core->telemetry_waiting, 1);
+    (void)atomic_fetch_add(&core->telemetry_dropped, 1);
+    return false;
+}
+
+/* Of what the broker says only messages may be lost to a full queue: their senders send again. */
 bool cloud_core_push(cloud_core *core, cloud_event *event) {
-    return trib_queue_push(core->queue, event);
+    if (event->kind == CLOUD_EVENT_MQTT && event->mqtt->kind != TRIB_MQTT_MESSAGE) {
+        return trib_queue_push_urgent(core->queue, event);
+    }
+    return event->kind == CLOUD_EVENT_MQTT && is_telemetry(event->mqtt)
+               ? push_telemetry(core, event)
+               : trib_queue_push(core->queue, event);
 }
 
 static void subscribe(cloud_core *core) {
-    static const char *const filters[] = {"tributary/v1/+/+/up/join", "tributary/v1/+/+/up/update",
-                                          "tributary/v1/+/+/up/status",
-                                          "tributary/v1/+/+/up/prediction"};
+    static const char *const filters[] = {
+        "tributary/v1/+/+/up/join", "tributary/v1/+/+/up/update", "tributary/v1/+/+/up/status",
+        "tributary/v1/+/+/up/prediction", "tributary/v1/+/+/up/telemetry"};
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
         if (!trib_ok(trib_mqtt_subscribe(core->mqtt, filters[i]))) {
             trib_log(TRIB_LOG_ERROR, "not subscribed", "why=%s", trib_message());
@@ -57,6 +83,8 @@ static void handle_message(cloud_core *core, const trib_mqtt_event *event) {
         cloud_handle_update(core, member, gateway, event->topic, payload);
     } else if (topic.kind == TRIB_TOPIC_UP_PREDICTION) {
         cloud_handle_prediction(core, member, gateway, event->topic, payload);
+    } else if (topic.kind == TRIB_TOPIC_UP_TELEMETRY) {
+        cloud_handle_telemetry(core, member, gateway, event->topic, payload);
     } else if (topic.kind == TRIB_TOPIC_UP_STATUS) {
         handle_status(core, gateway, payload);
     }
@@ -106,10 +134,18 @@ static void turn_away(cloud_core *core) {
     }
 }
 
+static cloud_event *next_event(cloud_core *core, uint64_t most_ms) {
+    cloud_event *event = trib_queue_pop(core->queue, most_ms);
+    if (event != NULL && event->telemetry) {
+        (void)atomic_fetch_sub(&core->telemetry_waiting, 1);
+    }
+    return event;
+}
+
 /* One fsync serves whatever was waiting; a queue that never empties is cut into batches. Once the
  * core has failed, settling says so, and nothing is closed or published any more. */
 trib_status cloud_core_step(cloud_core *core, uint64_t most_ms) {
-    cloud_event *event = trib_queue_pop(core->queue, most_ms);
+    cloud_event *event = next_event(core, most_ms);
     for (size_t handled = 0; event != NULL && handled < CLOUD_BATCH; handled++) {
         if (event->kind == CLOUD_EVENT_MQTT) {
             handle_mqtt(core, event->mqtt);
@@ -129,7 +165,7 @@ trib_status cloud_core_step(cloud_core *core, uint64_t most_ms) {
         }
         cloud_event_destroy(event);
         bool more = !core->failed && handled + 1 < CLOUD_BATCH && core->reply_count < CLOUD_BATCH;
-        event = more ? trib_queue_pop(core->queue, 0) : NULL;
+        event = more ? next_event(core, 0) : NULL;
     }
     TRIB_TRY(cloud_settle(core));
     cloud_tick(core);

@@ -296,10 +296,7 @@ static bool push_mqtt(void *context, trib_mqtt_event *mqtt) {
         return false;
     }
     *event = (cloud_event){.kind = CLOUD_EVENT_MQTT, .mqtt = mqtt};
-    /* Only messages may be lost to a full queue: their senders send again. */
-    bool pushed = mqtt->kind == TRIB_MQTT_MESSAGE ? trib_queue_push(core->queue, event)
-                                                  : trib_queue_push_urgent(core->queue, event);
-    if (!pushed) {
+    if (!cloud_core_push(core, event)) {
         trib_free(event); /* the message stays the caller's */
         return false;
     }
@@ -374,6 +371,7 @@ void cloud_core_destroy(cloud_core *core) {
     trib_queue_destroy(core->queue);
     for (size_t i = 0; i < core->member_count; i++) {
         cloud_live_destroy(core->members[i].live);
+        cloud_telemetry_deinit(&core->members[i].telemetry);
     }
     cloud_view_deinit(&core->view);
     cloud_ledger_close(core->ledger);

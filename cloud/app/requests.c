@@ -96,12 +96,13 @@ static json_t *federation_json(const cloud_core *core, const cloud_live *live) {
                             hex_or_null(&live->release.model, true), "round",
                             (json_int_t)live->release.ordinal);
     }
-    return json_pack(
-        "{s:s,s:I,s:I,s:s,s:o,s:I,s:I,s:I,s:o,s:o}", "federation", live->name, "revision",
-        (json_int_t)live->revision, "pending_revision", (json_int_t)live->pending_revision, "stage",
-        stage_word(live), "round", round_json(core, live), "gateways",
-        (json_int_t)cloud_live_members(live), "online", online, "rounds_maximum",
-        (json_int_t)live->federation->rounds.maximum, "model", model, "release", release);
+    return json_pack("{s:s,s:I,s:I,s:s,s:o,s:I,s:I,s:I,s:o,s:o,s:s}", "federation", live->name,
+                     "revision", (json_int_t)live->revision, "pending_revision",
+                     (json_int_t)live->pending_revision, "stage", stage_word(live), "round",
+                     round_json(core, live), "gateways", (json_int_t)cloud_live_members(live),
+                     "online", online, "rounds_maximum",
+                     (json_int_t)live->federation->rounds.maximum, "model", model, "release",
+                     release, "telemetry", trib_telemetry_words[live->federation->telemetry]);
 }
 
 /* Why a gateway is, or is not, in the open round. */
@@ -156,6 +157,8 @@ static json_t *gateway_json(const cloud_core *core, const cloud_live *live,
                   {"replayed", gateway->replayed},
                   {"garbage", gateway->garbage},
                   {"predictions", gateway->predictions},
+                  {"telemetry", gateway->telemetry_taken},
+                  {"telemetry_refused", gateway->telemetry_refused},
                   {"release", gateway->last_release}};
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         json_object_set_new(value, counts[i].key, json_integer((json_int_t)counts[i].count));
@@ -395,6 +398,12 @@ static void health(cloud_core *core, cloud_request *request) {
         (json_int_t)trib_queue_dropped(core->queue), "signatures", (json_int_t)core->signatures,
         "fsyncs", (json_int_t)cloud_ledger_syncs(core->ledger), "received",
         (json_int_t)mqtt.received);
+    json_t *counts = json_object_get(value, "counts");
+    json_object_set_new(counts, "telemetry", json_integer((json_int_t)core->counts.telemetry));
+    json_object_set_new(counts, "telemetry_refused",
+                        json_integer((json_int_t)core->counts.telemetry_refused));
+    json_object_set_new(counts, "telemetry_dropped",
+                        json_integer((json_int_t)atomic_load(&core->telemetry_dropped)));
     answer_json(request, 200, value);
 }
 

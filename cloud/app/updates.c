@@ -128,9 +128,8 @@ static void take_update(cloud_core *core, cloud_member *member, cloud_gateway *g
     }
 }
 
-/* Opens a frame of an up topic; counts and says what cannot be opened. */
-static bool open_frame(cloud_core *core, cloud_member *member, cloud_gateway *gateway,
-                       trib_channel *channel, const char *topic, trib_bytes frame) {
+bool cloud_open_frame(cloud_core *core, cloud_member *member, cloud_gateway *gateway,
+                      trib_channel *channel, const char *topic, trib_bytes frame) {
     trib_buffer_clear(&core->frame);
     trib_status status = cloud_ensure_keys(core, member->live, gateway);
     if (trib_ok(status)) {
@@ -160,7 +159,7 @@ static bool open_frame(cloud_core *core, cloud_member *member, cloud_gateway *ga
 
 void cloud_handle_update(cloud_core *core, cloud_member *member, cloud_gateway *gateway,
                          const char *topic, trib_bytes frame) {
-    if (!open_frame(core, member, gateway, &gateway->update, topic, frame)) {
+    if (!cloud_open_frame(core, member, gateway, &gateway->update, topic, frame)) {
         return;
     }
     trib_bytes whole;
@@ -180,7 +179,7 @@ void cloud_handle_update(cloud_core *core, cloud_member *member, cloud_gateway *
 
 void cloud_handle_prediction(cloud_core *core, cloud_member *member, cloud_gateway *gateway,
                              const char *topic, trib_bytes frame) {
-    if (!open_frame(core, member, gateway, &gateway->prediction, topic, frame)) {
+    if (!cloud_open_frame(core, member, gateway, &gateway->prediction, topic, frame)) {
         return;
     }
     trib_wire_Prediction prediction = trib_wire_Prediction_init_zero;

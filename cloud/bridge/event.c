@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cloud/types/records.pb.h"
+#include "common/telemetry/telemetry.h"
 #include "common/tensor/json_text.h"
 #include "common/wire/wire.h"
 
@@ -272,6 +273,98 @@ static trib_status tell_outgoing(const telling *t, cloud_bridge_topic topic, con
     return tell(t, &event, body);
 }
 
+/* f32 [count], little-endian, from `from` on: null where JSON has no word for it. */
+static json_t *numbers_of(trib_bytes values, size_t from, uint32_t count) {
+    json_t *list = json_array();
+    trib_cursor cursor = trib_cursor_of(values);
+    cursor.at += from * sizeof(float);
+    cursor.left -= from * sizeof(float);
+    for (uint32_t i = 0; i < count; i++) {
+        float value = NAN;
+        trib_status status = trib_read_f32(&cursor, &value);
+        TRIB_ASSERT(trib_ok(status)); /* the sizes were compared */
+        if (json_array_append_new(list, isfinite(value) ? json_real((double)value) : json_null()) !=
+            0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+/* What the outbox keeps of telemetry. */
+typedef struct table {
+    cloud_record_Telemetry message;
+    trib_bytes head, times_us, values, labels;
+    size_t records;
+} table;
+
+static trib_status read_table(trib_bytes payload, table *ret_table) {
+    table made = {.message = cloud_record_Telemetry_init_zero};
+    trib_wire_catch(&made.message.head, &made.head);
+    trib_wire_catch(&made.message.times_us, &made.times_us);
+    trib_wire_catch(&made.message.values, &made.values);
+    trib_wire_catch(&made.message.labels, &made.labels);
+    TRIB_TRY(trib_wire_decode(cloud_record_Telemetry_fields, payload, &made.message));
+    made.records = made.times_us.size / 8;
+    uint32_t columns = made.message.columns;
+    if (columns == 0 || columns > TRIB_TELEMETRY_MAX_VALUES || made.records == 0 ||
+        made.records > TRIB_TELEMETRY_MAX_RECORDS || made.times_us.size % 8 != 0 ||
+        made.values.size != made.records * columns * sizeof(float) ||
+        (made.labels.size != 0 && made.labels.size != made.records) ||
+        made.message.targets > columns || (!made.message.raw && made.records != 1)) {
+        return TRIB_FAIL(TRIB_E_CORRUPT, "a record of telemetry that is no table");
+    }
+    *ret_table = made;
+    return TRIB_SUCCESS;
+}
+
+static json_t *rows_of(const table *from) {
+    json_t *rows = json_array();
+    uint32_t columns = from->message.columns, targets = from->message.targets;
+    for (size_t i = 0; i < from->records; i++) {
+        json_t *row = json_object();
+        put(&row, "time_us",
+            json_integer((json_int_t)(int64_t)trib_load_u64(from->times_us.data + 8 * i)));
+        put(&row, "values", numbers_of(from->values, i * columns, columns - targets));
+        if (targets > 0) {
+            put(&row, "targets", numbers_of(from->values, (i + 1) * columns - targets, targets));
+        }
+        if (from->labels.size > 0 && (int8_t)from->labels.data[i] >= 0) {
+            put(&row, "label", json_integer((int8_t)from->labels.data[i]));
+        }
+        if (json_array_append_new(rows, row) != 0) {
+            json_decref(rows);
+            rows = NULL;
+        }
+    }
+    return rows;
+}
+
+static trib_status tell_telemetry(const telling *t) {
+    table told;
+    json_error_t error;
+    TRIB_TRY(read_table(t->record->payload, &told));
+    const cloud_record_Telemetry *message = &told.message;
+    TRIB_SCOPED(release_json)
+    json_t *body = json_loadb((const char *)told.head.data, told.head.size, 0, &error);
+    if (!json_is_object(body)) {
+        return TRIB_FAIL(TRIB_E_CORRUPT, "a record of telemetry without names of its columns");
+    }
+    cloud_bridge_event event = event_of(CLOUD_TOPIC_TELEMETRY, message->raw ? "raw" : "features",
+                                        message->federation, message->gateway, message->time_ms);
+    put_text(&body, "federation", event.federation);
+    put_text(&body, "gateway", message->gateway);
+    put(&body, "clock_unsure", json_boolean(message->clock_unsure));
+    if (message->raw) {
+        put(&body, "rows", rows_of(&told));
+    } else {
+        put(&body, "time_us", json_integer((json_int_t)(int64_t)trib_load_u64(told.times_us.data)));
+        put(&body, "values", numbers_of(told.values, 0, message->columns));
+    }
+    return tell(t, &event, body);
+}
+
 trib_status cloud_bridge_tell(cloud_bridge_log log, const cloud_record *record, trib_buffer *body,
                               cloud_bridge_each each, void *context) {
     const telling t = {log, record, body, each, context};
@@ -286,6 +379,7 @@ trib_status cloud_bridge_tell(cloud_bridge_log log, const cloud_record *record, 
     case CLOUD_LOG_PREDICTION:
         return tell_outgoing(&t, CLOUD_TOPIC_PREDICTION, "made");
     case CLOUD_LOG_TELEMETRY:
+        return tell_telemetry(&t);
     case CLOUD_LOGS:
         break;
     }

@@ -126,6 +126,66 @@ static void a_prediction_says_what_its_task_can(void **state) {
     assert_non_null(strstr(told[0], "\"error\":4"));
 }
 
+/* Two columns, of which `targets` are such. */
+static trib_status tell_telemetry(bool raw, uint32_t targets, size_t records, const char *head) {
+    static const float numbers[] = {1.5f, -2, NAN, 0.1f};
+    static const uint8_t labels[] = {1, 0xff};
+    uint8_t times[16], values[sizeof numbers];
+    cloud_record_Telemetry message = cloud_record_Telemetry_init_zero;
+    trib_writer writer = trib_writer_of(values, sizeof values);
+    for (size_t i = 0; i < 4; i++) {
+        trib_write_f32(&writer, numbers[i]);
+    }
+    trib_store_u64(times, (uint64_t)-5);
+    trib_store_u64(times + 8, 7);
+    strcpy(message.federation, "plant");
+    strcpy(message.gateway, "press-07");
+    message.raw = raw;
+    message.columns = 2;
+    message.targets = targets;
+    trib_bytes names = trib_bytes_text(head), times_us = trib_bytes_of(times, 8 * records),
+               all = trib_bytes_of(values, 8 * records), classes = trib_bytes_of(labels, records);
+    trib_wire_put(&message.head, &names);
+    trib_wire_put(&message.times_us, &times_us);
+    trib_wire_put(&message.values, &all);
+    if (raw) {
+        trib_wire_put(&message.labels, &classes);
+    }
+    return tell(CLOUD_LOG_TELEMETRY, 1, cloud_record_Telemetry_fields, &message);
+}
+
+static void telemetry_says_what_its_columns_are(void **state) {
+    (void)state;
+    assert_true(trib_ok(tell_telemetry(false, 0, 1, "{\"names\":[\"x.mean\",\"x.std\"]}")));
+    assert_int_equal(told_count, 1);
+    assert_string_equal(told[0],
+                        "telemetry plant press-07 telemetry-7 tributary.telemetry.features 0 "
+                        "{\"clock_unsure\":false,\"federation\":\"plant\",\"gateway\":"
+                        "\"press-07\",\"names\":[\"x.mean\",\"x.std\"],\"time_us\":-5,"
+                        "\"values\":[1.5,-2.0]}");
+    assert_true(trib_ok(tell_telemetry(
+        true, 1, 2, "{\"channels\":[\"x\"],\"classes\":[\"a\",\"b\"],\"targets\":[\"load\"]}")));
+    assert_string_equal(told[0],
+                        "telemetry plant press-07 telemetry-7 tributary.telemetry.raw 0 "
+                        "{\"channels\":[\"x\"],\"classes\":[\"a\",\"b\"],\"clock_unsure\":false,"
+                        "\"federation\":\"plant\",\"gateway\":\"press-07\",\"rows\":["
+                        "{\"label\":1,\"targets\":[-2.0],\"time_us\":-5,\"values\":[1.5]},"
+                        "{\"targets\":[0.100000001],\"time_us\":7,\"values\":[null]}],"
+                        "\"targets\":[\"load\"]}");
+}
+
+static void telemetry_that_is_no_table_is_an_error(void **state) {
+    (void)state;
+    const char head[] = "{\"channels\":[\"x\"]}";
+    assert_int_equal(tell_telemetry(true, 3, 2, head).code, TRIB_E_CORRUPT);
+    assert_int_equal(tell_telemetry(true, 0, 0, head).code, TRIB_E_CORRUPT);
+    assert_int_equal(tell_telemetry(false, 0, 2, head).code,
+                     TRIB_E_CORRUPT); /* windows: one each */
+    assert_int_equal(tell_telemetry(true, 0, 2, "").code, TRIB_E_CORRUPT);
+    assert_int_equal(tell_telemetry(true, 0, 2, "[1]").code, TRIB_E_CORRUPT);
+    assert_int_equal(told_count, 0);
+}
+
 static void gaps_and_newer_records_tell_nothing_and_damage_is_an_error(void **state) {
     (void)state;
     const uint8_t garbage[] = {0xff, 0xff, 0xff};
@@ -143,6 +203,8 @@ static void gaps_and_newer_records_tell_nothing_and_damage_is_an_error(void **st
     }
     assert_int_equal(cloud_bridge_tell(CLOUD_LOG_ALERT, &record, &body, keep, NULL).code,
                      TRIB_E_CORRUPT);
+    assert_int_equal(cloud_bridge_tell(CLOUD_LOG_TELEMETRY, &record, &body, keep, NULL).code,
+                     TRIB_E_CORRUPT);
     assert_int_equal(told_count, 0);
 }
 
@@ -158,6 +220,8 @@ int main(void) {
         cmocka_unit_test(an_abandoned_round_has_no_model),
         cmocka_unit_test(a_revocation_concerns_every_federation),
         cmocka_unit_test(a_prediction_says_what_its_task_can),
+        cmocka_unit_test(telemetry_says_what_its_columns_are),
+        cmocka_unit_test(telemetry_that_is_no_table_is_an_error),
         cmocka_unit_test(gaps_and_newer_records_tell_nothing_and_damage_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, drop_body);

@@ -111,17 +111,22 @@ static void print_text(const char *path, const check_summary *summary) {
     (void)printf("  rounds      %" PRIu32 ", %g of the gateways each, a quorum of %" PRIu32 "\n",
                  federation->rounds.maximum, federation->rounds.fraction,
                  federation->rounds.quorum);
+    if (federation->telemetry != TRIB_TELEMETRY_NONE) {
+        (void)printf(
+            "  telemetry   asks for %s; what leaves a gateway is up to its own config, too\n",
+            trib_telemetry_words[federation->telemetry]);
+    }
 }
 
 static trib_status print_json(const check_summary *summary) {
     const trib_federation *federation = summary->federation;
-    json_t *map =
-        json_pack("{s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f}", "valid", 1, "federation",
-                  federation->name, "lineage_sha256", summary->lineage, "task",
-                  tasks[federation->task], "inputs", (json_int_t)summary->inputs, "outputs",
-                  (json_int_t)summary->outputs, "parameters", (json_int_t)summary->parameters,
-                  "update_bytes", (json_int_t)summary->update_bytes, "rounds",
-                  (json_int_t)federation->rounds.maximum, "hop_s", summary->hop_s);
+    json_t *map = json_pack(
+        "{s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:s}", "valid", 1, "federation",
+        federation->name, "lineage_sha256", summary->lineage, "task", tasks[federation->task],
+        "inputs", (json_int_t)summary->inputs, "outputs", (json_int_t)summary->outputs,
+        "parameters", (json_int_t)summary->parameters, "update_bytes",
+        (json_int_t)summary->update_bytes, "rounds", (json_int_t)federation->rounds.maximum,
+        "hop_s", summary->hop_s, "telemetry", trib_telemetry_words[federation->telemetry]);
     if (map != NULL && summary->data.count > 0) {
         json_object_set_new(map, "clients", clients_json(summary));
     }

@@ -52,6 +52,7 @@ typedef struct cloud_gateway {
     uint64_t joined_ms;
     char last_verdict[120];
     uint64_t predictions;
+    uint64_t telemetry_taken, telemetry_refused; /* rows and windows; messages */
     char last_label[64];
     float last_values[8]; /* [last_value_count]: of a regression */
     uint32_t last_value_count;

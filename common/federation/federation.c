@@ -44,9 +44,9 @@ static trib_status check_whole(trib_value root, const trib_federation *federatio
 }
 
 static trib_status read_document(trib_value root, trib_federation *federation) {
-    static const char *const keys[] = {"federation", "description", "seed",     "source",
-                                       "pipeline",   "model",       "training", "rounds",
-                                       "strategy",   "update",      "release",  NULL};
+    static const char *const keys[] = {
+        "federation", "description", "seed",   "source",  "pipeline",  "model", "training",
+        "rounds",     "strategy",    "update", "release", "telemetry", NULL};
     trib_value name, training, rounds, strategy, update;
     TRIB_TRY(trib_config_only(root, keys));
     TRIB_TRY(trib_value_need(root, "federation", &name));
@@ -66,6 +66,7 @@ static trib_status read_document(trib_value root, trib_federation *federation) {
     TRIB_TRY(trib_read_strategy(strategy, federation));
     TRIB_TRY(trib_read_update(update, federation));
     TRIB_TRY(read_release(root, federation));
+    TRIB_TRY(trib_read_telemetry(root, federation));
     return check_whole(root, federation);
 }
 

@@ -15,6 +15,7 @@
 #include "common/nn/model_plan.h"
 #include "common/recording/source_spec.h"
 #include "common/signal/spec.h"
+#include "common/telemetry/telemetry.h"
 #include "common/train/trainer.h"
 #include "common/update/update.h"
 
@@ -74,6 +75,7 @@ typedef struct trib_federation {
     trib_codec codec;
     float clip_norm;
     bool release_every_round;
+    trib_telemetry_level telemetry; /* what it asks of gateways; part of no lineage */
 } trib_federation;
 
 /* Reads and checks a document. `name` stands in complaints. Kilobytes large: keep it off small
@@ -102,6 +104,14 @@ typedef struct trib_lineage {
 TRIB_MUST_CHECK trib_status trib_federation_lineage(const trib_crypto *crypto,
                                                     const trib_federation *federation,
                                                     trib_lineage *ret_lineage);
+
+/* Whether its windows have features that may leave as telemetry: see trib_telemetry_leaves. */
+bool trib_federation_has_features(const trib_federation *federation);
+enum { TRIB_FEATURE_NAME_SIZE = TRIB_COLUMN_SIZE + 40 };
+/* The name of value `index` of an example of features: CHANNEL.FEATURE, CHANNEL.bands.N, and
+ * FRAME/ before it where there are several frames; both count from 0. */
+void trib_federation_feature_name(const trib_federation *federation, uint32_t index,
+                                  char ret_name[TRIB_FEATURE_NAME_SIZE]);
 
 /* Values of an example, and of an update: parameters, or the entries of a statistic. */
 uint32_t trib_federation_input_count(const trib_federation *federation);

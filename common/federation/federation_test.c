@@ -64,7 +64,8 @@ static const char full[] = "federation: full-1\n"
                            "rounds: {maximum: 5, fraction: 0.5, quorum: 2, gateways: 4}\n"
                            "strategy: {kind: fedavgm, nesterov: true, serve_average: 0.9}\n"
                            "update: {codec: int8, clip_norm: 2}\n"
-                           "release: {policy: manual}\n";
+                           "release: {policy: manual}\n"
+                           "telemetry: features\n";
 
 static void meaning_survives(const trib_federation *federation) {
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer first = {.ceiling = TEXT_CEILING};
@@ -115,6 +116,7 @@ static void a_full_document_is_read_as_it_says(void **state) {
     assert_int_equal(federation->rounds.gateways, 4);
     assert_int_equal(federation->codec, TRIB_CODEC_INT8);
     assert_false(federation->release_every_round);
+    assert_int_equal(federation->telemetry, TRIB_TELEMETRY_FEATURES);
     meaning_survives(federation);
 }
 
@@ -268,6 +270,7 @@ static void the_lineage_follows_the_meaning_alone(void **state) {
     one->seed = 5;
     one->rounds.quorum = 1;
     one->source.client_per_file = false;
+    one->telemetry = TRIB_TELEMETRY_RAW;
     assert_true(trib_ok(trib_federation_lineage(trib_crypto_host(), one, &second)));
     assert_memory_equal(&first, &second, sizeof first);
     one->pipeline.window_rows = 60;
@@ -363,6 +366,10 @@ static const mistake mistakes[] = {
     {"codec: int8", "codec: int4", "f.yaml:41:17: update.codec: ", "int8"},
     {"optimiser: adam", "optimiser: adan", "f.yaml:38:45: training.optimiser: ", "adam"},
     {"policy: manual", "policy: never", "f.yaml:42:19: release.policy: ", "every_round"},
+    {"telemetry: features", "telemetry: all",
+     "f.yaml:43:12: telemetry: ", "one of none, features, raw"},
+    {"telemetry: features", "telemetry: {level: raw}",
+     "f.yaml:43:12: telemetry: ", "one of none, features, raw"},
     /* columns */
     {"clients: file", "clients: each", "f.yaml:6:12: source.clients: ", "folder"},
     {"delimiter: tab", "delimiter: '::'", "f.yaml:7:14: source.delimiter: ", "one character"},
@@ -472,6 +479,79 @@ static const char statistic[] = "federation: s\n"
                                 "model: {task: hotelling_t2}\n"
                                 "update: {codec: float32}\n";
 
+static const char of_rows[] = "federation: r\n"
+                              "source: {rate_hz: 1, channels: [a, b], targets: [c]}\n"
+                              "pipeline: {window: {rows: 20}, output: rows}\n"
+                              "model: {task: regress, layers: [{kind: flatten}, {kind: dense, "
+                              "units: 1}]}\n";
+
+/* Features of a pipeline that makes none would be the rows themselves. */
+static void features_are_asked_for_where_there_are_some(void **state) {
+    (void)state;
+    static const char *const words[] = {"", "telemetry: none\n", "telemetry: raw\n",
+                                        "telemetry: features\n"};
+    TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+    trib_lineage first, other;
+    for (size_t i = 0; i < 4; i++) {
+        char text[512];
+        (void)snprintf(text, sizeof text, "%s%s", of_rows, words[i]);
+        trib_status status = trib_federation_parse("r.yaml", trib_bytes_text(text), federation);
+        assert_int_equal(status.code, i < 3 ? TRIB_OK : TRIB_E_ARGUMENT);
+        assert_int_equal(federation->telemetry, i < 2 ? TRIB_TELEMETRY_NONE : TRIB_TELEMETRY_RAW);
+        assert_true(trib_ok(
+            trib_federation_lineage(trib_crypto_host(), federation, i == 0 ? &first : &other)));
+        assert_true(i == 0 || memcmp(&first, &other, sizeof first) == 0);
+    }
+    assert_non_null(strstr(trib_message(), "r.yaml:5:12: telemetry: "));
+    assert_non_null(strstr(trib_message(), "say raw or none, or 'output: features'"));
+    assert_false(trib_federation_has_features(federation));
+}
+
+static void features_that_fit_no_message_are_not_asked_for(void **state) {
+    (void)state;
+    char text[1024];
+    TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+    for (unsigned bands = 24; bands <= 32; bands += 8) { /* 64 frames of 8 channels */
+        int at = snprintf(text, sizeof text,
+                          "federation: r\nsource: {rate_hz: 64, channels: [a, b, c, d, e, f, g, "
+                          "h], targets: [z]}\n"
+                          "pipeline: {window: {rows: 8192, frames: 64}, features: [bands], bands: "
+                          "{hz: [[1, 2]");
+        for (unsigned i = 1; i < bands; i++) {
+            at += snprintf(text + at, sizeof text - (size_t)at, ",[%u,%u]", 1 + i % 30, 2 + i % 30);
+        }
+        (void)snprintf(text + at, sizeof text - (size_t)at,
+                       "]}}\nmodel: {task: regress, layers: [{kind: dense, units: 1}]}\n"
+                       "telemetry: features\n");
+        trib_status status = trib_federation_parse("r.yaml", trib_bytes_text(text), federation);
+        if (!trib_ok(status) && strstr(trib_message(), "at most 12288 fit a message") == NULL) {
+            fail_msg("%s", trib_message());
+        }
+        assert_int_equal(status.code, bands == 24 ? TRIB_OK : TRIB_E_ARGUMENT);
+    }
+}
+
+/* In the order of the values: see trib_pipeline_spec. */
+static void features_have_names(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t index;
+        const char *name;
+    } named[] = {{0, "0/a.mean"},     {1, "0/a.std"},     {2, "0/a.kurtosis"},
+                 {3, "0/a.bands.0"},  {4, "0/a.bands.1"}, {5, "0/up.mean"},
+                 {24, "0/p.bands.1"}, {25, "1/a.mean"},   {49, "1/p.bands.1"}};
+    char name[TRIB_FEATURE_NAME_SIZE];
+    TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
+    assert_true(trib_ok(trib_federation_parse("f.yaml", trib_bytes_text(full), federation)));
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        trib_federation_feature_name(federation, named[i].index, name);
+        assert_string_equal(name, named[i].name);
+    }
+    assert_true(trib_ok(trib_federation_parse("s.yaml", trib_bytes_text(statistic), federation)));
+    trib_federation_feature_name(federation, 5, name);
+    assert_string_equal(name, "c.last");
+}
+
 static void a_statistic_has_a_moment_for_parameters(void **state) {
     (void)state;
     TRIB_SCOPED(trib_free_scoped) trib_federation *federation = new_federation();
@@ -512,6 +592,9 @@ int main(void) {
         cmocka_unit_test(every_example_is_right_and_its_meaning_survives),
         cmocka_unit_test(the_reference_explains_every_key),
         cmocka_unit_test(every_mistake_is_found_where_it_is),
+        cmocka_unit_test(features_are_asked_for_where_there_are_some),
+        cmocka_unit_test(features_that_fit_no_message_are_not_asked_for),
+        cmocka_unit_test(features_have_names),
         cmocka_unit_test(a_statistic_has_a_moment_for_parameters),
         cmocka_unit_test(a_statistic_refuses_what_it_cannot_use),
     };

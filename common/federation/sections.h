@@ -11,6 +11,8 @@ TRIB_MUST_CHECK trib_status trib_read_training(trib_value map, trib_federation *
 TRIB_MUST_CHECK trib_status trib_read_rounds(trib_value map, trib_federation *federation);
 TRIB_MUST_CHECK trib_status trib_read_strategy(trib_value map, trib_federation *federation);
 TRIB_MUST_CHECK trib_status trib_read_update(trib_value map, trib_federation *federation);
+/* `root`: after the pipeline, which it must go with. */
+TRIB_MUST_CHECK trib_status trib_read_telemetry(trib_value root, trib_federation *federation);
 
 /* The words of the document, in the order of their enumerations; ended by NULL. */
 extern const char *const trib_time_unit_words[];

@@ -32,6 +32,40 @@ static void long_fields_go_in_as_views_and_come_out_as_views(void **state) {
     assert_true(out.data > storage && out.data + out.size <= storage + writer.size);
 }
 
+static void telemetry_comes_out_as_it_went_in(void **state) {
+    (void)state;
+    static uint8_t times[8 * 1024], numbers[4 * 12288], labels[1024], storage[64 * 1024];
+    memset(times, 1, sizeof times);
+    memset(numbers, 2, sizeof numbers);
+    memset(labels, 3, sizeof labels);
+    const trib_bytes in[] = {trib_bytes_of(times, sizeof times),
+                             trib_bytes_of(numbers, sizeof numbers),
+                             trib_bytes_of(labels, sizeof labels)};
+    trib_wire_Telemetry message = trib_wire_Telemetry_init_zero,
+                        back = trib_wire_Telemetry_init_zero;
+    message.level = trib_wire_TelemetryLevel_TELEMETRY_LEVEL_RAW;
+    message.clock_unsure = true;
+    message.columns = 12;
+    TRIB_WIRE_SET_BYTES(message.meaning, times, 32);
+    trib_wire_put(&message.times_us, &in[0]);
+    trib_wire_put(&message.values, &in[1]);
+    trib_wire_put(&message.labels, &in[2]);
+    trib_writer writer = trib_writer_of(storage, sizeof storage);
+    assert_true(trib_ok(TRIB_WIRE_ENCODE(Telemetry, &message, &writer))); /* the largest fits */
+    trib_bytes out[3];
+    trib_wire_catch(&back.times_us, &out[0]);
+    trib_wire_catch(&back.values, &out[1]);
+    trib_wire_catch(&back.labels, &out[2]);
+    assert_true(trib_ok(TRIB_WIRE_DECODE(Telemetry, trib_written(&writer), &back)));
+    assert_int_equal(back.level, message.level);
+    assert_true(back.clock_unsure);
+    assert_int_equal(back.columns, 12);
+    assert_int_equal(back.meaning.size, 32);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(trib_bytes_equal(in[i], out[i]));
+    }
+}
+
 static void a_message_cut_anywhere_never_reads_past_its_end(void **state) {
     (void)state;
     uint8_t data[300] = {1}, storage[600];
@@ -168,6 +202,7 @@ static void other_topics_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_fields_go_in_as_views_and_come_out_as_views),
+        cmocka_unit_test(telemetry_comes_out_as_it_went_in),
         cmocka_unit_test(a_message_cut_anywhere_never_reads_past_its_end),
         cmocka_unit_test(a_message_without_room_is_not_written_in_part),
         cmocka_unit_test(a_view_of_another_wire_type_is_refused),

@@ -9,7 +9,7 @@
 #include "common/port/posix/system.h"
 #include "common/wire/wire.h"
 
-enum { PATH_SIZE = EDGE_PATH_SIZE + 64, WINDOW = 16 };
+enum { PATH_SIZE = EDGE_PATH_SIZE + 64 };
 
 static bool push_mqtt(void *context, trib_mqtt_event *mqtt) {
     edge_agent *agent = context;
@@ -135,7 +135,7 @@ static trib_status create_link(edge_agent *agent) {
                                        .will_topic = will,
                                        .will_text = "offline",
                                        .keep_alive_s = agent->config.broker.keep_alive_s,
-                                       .window = WINDOW,
+                                       .window = EDGE_LINK_WINDOW + 1,
                                        .waiting = EDGE_LINK_WAITING,
                                        .clock = agent->clock,
                                        .seed = agent->identity.boot};
@@ -462,6 +462,7 @@ void edge_agent_step(edge_agent *agent, uint64_t most_ms) {
     edge_session_tick(agent->session, trib_monotonic_ms(agent->clock), agent->actions);
     edge_updates_go_on(agent);
     edge_carry_out(agent);
+    edge_agent_send_telemetry(agent);
     edge_report_counts(agent, false);
 }
 

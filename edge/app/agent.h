@@ -23,13 +23,15 @@
 
 enum {
     EDGE_BATCH_QUEUE = 64,
+    EDGE_LINK_WINDOW = 16,   /* publications in flight, and one more of telemetry */
     EDGE_LINK_WAITING = 256, /* publications that may wait for the window */
     EDGE_RETRY_MS = 5000
 };
 
 /* What is counted since the start: forged, stale, replayed, garbage, refused objects; predictions
- * and other events that were left out; lines that the source refused, and its problems. */
-enum { EDGE_REPORT_NUMBERS = 9 };
+ * and other events that were left out; lines that the source refused, and its problems; rows and
+ * windows that were left out of telemetry. */
+enum { EDGE_REPORT_NUMBERS = 10 };
 typedef struct edge_report {
     uint64_t numbers[EDGE_REPORT_NUMBERS];
 } edge_report;
@@ -59,6 +61,7 @@ typedef struct edge_agent {
     trib_queue *batches;
     edge_source *source; /* may be there, halted, without the others */
     edge_sense *sense;
+    edge_telemetry *telemetry; /* lives as long as the stream */
     edge_train *train;
     uint64_t stream_retry_ms; /* what of it is not there is tried again */
     uint64_t reread_ms;       /* the source goes on from what is stored then; 0: no need */
@@ -77,6 +80,11 @@ typedef struct edge_agent {
     bool handed_out; /* chunks, that are still to be published */
     bool sending;    /* they are published, up to this mark of the link's */
     uint64_t sent_mark;
+    /* telemetry: one message at a time */
+    trib_telemetry_level telemetry_asked, telemetry_leaves; /* as said last */
+    bool telemetry_under_way; /* until this mark of the link's is reached */
+    uint64_t telemetry_mark;
+    uint64_t telemetry_left_out; /* of streams that are gone */
     edge_report reported;
     uint64_t reported_ms;
     bool clock_said;
@@ -135,6 +143,14 @@ void edge_releases_retry(edge_agent *agent);
 void edge_releases_supply(edge_agent *agent);
 void edge_releases_load(edge_agent *agent);
 void edge_releases_detector(edge_agent *agent, edge_train_result *result);
+
+/* ---- telemetry.c ---- */
+/* What leaves under the document in force and the config; said where it is less than asked for. */
+void edge_agent_decide_telemetry(edge_agent *agent);
+/* One message, if the link has nothing better to do. */
+void edge_agent_send_telemetry(edge_agent *agent);
+/* What waits for the link's answer, but for telemetry: that must not cost others their place. */
+size_t edge_agent_backlog(const edge_agent *agent);
 
 /* ---- report.c ---- */
 void edge_report_counts(edge_agent *agent, bool at_end);

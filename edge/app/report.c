@@ -11,11 +11,12 @@ static edge_report counted(const edge_agent *agent) {
     if (agent->source != NULL) {
         source = edge_source_counted(agent->source);
     }
-    return (edge_report){.numbers = {session.forged, session.stale, session.replayed,
-                                     session.garbage, session.refused_objects,
-                                     inbox.predictions + agent->predictions_unsent, inbox.others,
-                                     source.refused + agent->refused_lines,
-                                     source.problems + agent->source_problems}};
+    return (edge_report){
+        .numbers = {session.forged, session.stale, session.replayed, session.garbage,
+                    session.refused_objects, inbox.predictions + agent->predictions_unsent,
+                    inbox.others, source.refused + agent->refused_lines,
+                    source.problems + agent->source_problems,
+                    edge_telemetry_left_out(agent->telemetry) + agent->telemetry_left_out}};
 }
 
 static bool same(const edge_report *left, const edge_report *right) {
@@ -40,9 +41,11 @@ void edge_report_counts(edge_agent *agent, bool at_end) {
         trib_log(changed ? TRIB_LOG_WARN : TRIB_LOG_INFO, "counted",
                  "forged=%llu stale=%llu replayed=%llu garbage=%llu refused_objects=%llu "
                  "predictions_left_out=%llu events_left_out=%llu lines_refused=%llu "
-                 "source_problems=%llu",
+                 "source_problems=%llu telemetry=%s telemetry_left_out=%llu",
                  (unsigned long long)n[0], (unsigned long long)n[1], (unsigned long long)n[2],
                  (unsigned long long)n[3], (unsigned long long)n[4], (unsigned long long)n[5],
-                 (unsigned long long)n[6], (unsigned long long)n[7], (unsigned long long)n[8]);
+                 (unsigned long long)n[6], (unsigned long long)n[7], (unsigned long long)n[8],
+                 trib_telemetry_words[edge_telemetry_level_of(agent->telemetry)],
+                 (unsigned long long)n[9]);
     }
 }

@@ -58,6 +58,18 @@ static trib_status ready_source(edge_agent *agent, edge_store *store) {
     return edge_store_positions(store, skip_recording, agent->source);
 }
 
+/* Of a stream that begins, or that was left half begun. */
+static trib_status start_telemetry(edge_agent *agent) {
+    trib_lineage lineage;
+    if (agent->telemetry == NULL) {
+        TRIB_TRY(trib_federation_lineage(agent->crypto, agent->federation, &lineage));
+        TRIB_TRY(edge_telemetry_create(agent->federation, lineage.meaning, agent->clock,
+                                       &agent->telemetry));
+    }
+    edge_agent_decide_telemetry(agent);
+    return TRIB_SUCCESS;
+}
+
 static trib_status start_sense(edge_agent *agent) {
     const edge_store_options options = {.folder = agent->config.state,
                                         .spec = &agent->federation->source,
@@ -75,10 +87,16 @@ static trib_status start_sense(edge_agent *agent) {
         edge_store_close(store);
         return status;
     }
+    status = start_telemetry(agent);
+    if (!trib_ok(status)) {
+        edge_store_close(store);
+        return status;
+    }
     const edge_sense_plan plan = {.federation = agent->federation,
                                   .batches = agent->batches,
                                   .predictions = {push_prediction, agent},
-                                  .events = {push_room, agent}};
+                                  .events = {push_room, agent},
+                                  .telemetry = agent->telemetry};
     agent->finished_ms = 0;
     return edge_sense_start(&plan, store, &agent->sense);
 }
@@ -121,6 +139,9 @@ static void stop_sense(edge_agent *agent) {
         edge_sense_stop(agent->sense, true);
         agent->sense = NULL;
     }
+    agent->telemetry_left_out += edge_telemetry_left_out(agent->telemetry);
+    edge_telemetry_destroy(agent->telemetry);
+    agent->telemetry = NULL;
 }
 
 static trib_status start_all(edge_agent *agent, bool stream) {
@@ -192,6 +213,9 @@ void edge_samples_change(edge_agent *agent, trib_federation *federation_take) {
     }
     trib_free(agent->federation);
     agent->federation = federation_take;
+    if (same) {
+        edge_agent_decide_telemetry(agent);
+    }
     start_or_retry(agent);
 }
 
@@ -265,7 +289,7 @@ void edge_samples_check_hold(edge_agent *agent) {
 
 void edge_samples_prediction(edge_agent *agent, const edge_prediction *prediction) {
     if (!edge_session_ready(agent->session) ||
-        !edge_prediction_fits(prediction, trib_mqtt_backlog(agent->mqtt), EDGE_LINK_WAITING)) {
+        !edge_prediction_fits(prediction, edge_agent_backlog(agent), EDGE_LINK_WAITING)) {
         agent->predictions_unsent++;
         return;
     }

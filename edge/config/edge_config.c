@@ -195,6 +195,13 @@ static trib_status read_predictions(trib_value root, edge_config *config) {
     return trib_config_u32(map, "every", 1, 1000000, &config->predictions_every);
 }
 
+static trib_status read_telemetry(trib_value root, edge_config *config) {
+    size_t level = TRIB_TELEMETRY_NONE;
+    TRIB_TRY(trib_config_choice(root, "telemetry", trib_telemetry_words, &level));
+    config->telemetry = (trib_telemetry_level)level;
+    return TRIB_SUCCESS;
+}
+
 static trib_status read_log(trib_value root, edge_config *config) {
     static const char *const keys[] = {"format", "level", NULL};
     static const char *const formats[] = {"text", "json", NULL};
@@ -211,8 +218,8 @@ static trib_status read_log(trib_value root, edge_config *config) {
 }
 
 static trib_status read_all(trib_value root, place below, edge_config *config) {
-    static const char *const keys[] = {"federation", "state",       "broker", "trust", "source",
-                                       "store",      "predictions", "log",    NULL};
+    static const char *const keys[] = {"federation", "state",       "broker",    "trust", "source",
+                                       "store",      "predictions", "telemetry", "log",   NULL};
     trib_value federation;
     TRIB_TRY(trib_config_only(root, keys));
     TRIB_TRY(trib_value_need(root, "federation", &federation));
@@ -223,6 +230,7 @@ static trib_status read_all(trib_value root, place below, edge_config *config) {
     TRIB_TRY(read_source(root, below, &config->source));
     TRIB_TRY(read_store(root, config));
     TRIB_TRY(read_predictions(root, config));
+    TRIB_TRY(read_telemetry(root, config));
     return read_log(root, config);
 }
 

@@ -12,6 +12,7 @@
 #define EDGE_CONFIG_EDGE_CONFIG_H
 
 #include "common/config/config.h"
+#include "common/telemetry/telemetry.h"
 #include "edge/config/kafka_config.h"
 
 enum { EDGE_PATH_SIZE = 1024, EDGE_URI_SIZE = 256, EDGE_MAX_TRUSTED = 8 };
@@ -72,11 +73,12 @@ typedef struct edge_config {
     uint32_t trust_count;
     char trust[EDGE_MAX_TRUSTED][EDGE_PATH_SIZE]; /* the cloud's public signing keys, PEM files */
     edge_source_config source;
-    uint32_t store_limit_mb;    /* 64 */
-    bool predictions_publish;   /* false */
-    uint32_t predictions_every; /* publish each Nth; 1 */
-    edge_log_format log_format; /* text */
-    edge_log_level log_level;   /* info */
+    uint32_t store_limit_mb;        /* 64 */
+    bool predictions_publish;       /* false */
+    uint32_t predictions_every;     /* publish each Nth; 1 */
+    trib_telemetry_level telemetry; /* the most that may leave, whatever is asked; none */
+    edge_log_format log_format;     /* text */
+    edge_log_level log_level;       /* info */
 } edge_config;
 
 /* Some 22 kB: keep it off small stacks. */

@@ -40,6 +40,7 @@ static void a_short_file_gets_every_default(void **state) {
     assert_int_equal(config.store_limit_mb, 64);
     assert_false(config.predictions_publish);
     assert_int_equal(config.predictions_every, 1);
+    assert_int_equal(config.telemetry, TRIB_TELEMETRY_NONE);
     assert_int_equal(config.log_format, EDGE_LOG_TEXT);
     assert_int_equal(config.log_level, EDGE_LOG_INFO);
     assert_int_equal(config.source.kind, EDGE_SOURCE_STDIN);
@@ -67,7 +68,8 @@ static void everything_can_be_said(void **state) {
     assert_true(
         trib_ok(parse(CORE "source: {kind: replay, path: x, format: jsonl, speed: max, "
                            "loop: true}\nstore: {limit_mb: 7}\npredictions: {publish: true, "
-                           "every: 10}\nlog: {format: json, level: error}\n")));
+                           "every: 10}\ntelemetry: raw\nlog: {format: json, level: error}\n")));
+    assert_int_equal(config.telemetry, TRIB_TELEMETRY_RAW);
     assert_true(config.source.speed == 0);
     assert_int_equal(config.source.loop, EDGE_LOOP_ALWAYS);
     assert_int_equal(config.source.format, EDGE_FORMAT_JSONL);
@@ -116,11 +118,22 @@ static void mistakes_are_named(void **state) {
     refused(CORE "source: {kind: stdin}\nstore: {limit_mb: 0}\n", "store.limit_mb");
     refused(CORE "source: {kind: stdin}\npredictions: {every: 0}\n", "predictions.every");
     refused(CORE "source: {kind: stdin}\nlog: {level: loud}\n", "log.level");
+    refused(CORE "source: {kind: stdin}\ntelemetry: yes\n",
+            "telemetry: expected one of none, features, raw");
+    refused(CORE "source: {kind: stdin}\ntelemetry: {publish: true}\n", "telemetry: ");
     refused("federation: Plant\n", "federation");
     refused("federation: plant\nstate: s\nbroker: {uri: 'tcp://x:1883'}\n", "ssl://HOST:PORT");
     refused("federation: plant\nstate: s\n"
             "broker: {uri: 'ssl://x:1', ca: a, certificate: b, key: c}\ntrust: []\n",
             "1 to 8 files");
+}
+
+static void telemetry_is_allowed_by_a_word(void **state) {
+    (void)state;
+    assert_true(trib_ok(parse(CORE "source: {kind: stdin}\ntelemetry: none\n")));
+    assert_int_equal(config.telemetry, TRIB_TELEMETRY_NONE);
+    assert_true(trib_ok(parse(CORE "source: {kind: stdin}\ntelemetry: features\n")));
+    assert_int_equal(config.telemetry, TRIB_TELEMETRY_FEATURES);
 }
 
 static void a_missing_file_is_not_found(void **state) {
@@ -136,6 +149,7 @@ int main(void) {
         cmocka_unit_test(a_replay_may_go_on_as_a_live_stream),
         cmocka_unit_test(a_socket_is_a_path_or_a_local_port),
         cmocka_unit_test(mistakes_are_named),
+        cmocka_unit_test(telemetry_is_allowed_by_a_word),
         cmocka_unit_test(a_missing_file_is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

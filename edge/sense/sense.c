@@ -85,6 +85,7 @@ static trib_status take_window(void *context, const trib_window *window) {
     edge_sense *sense = context;
     edge_prediction prediction;
     (void)atomic_fetch_add(&sense->seen.windows, 1);
+    edge_telemetry_window(sense->plan.telemetry, window);
     if (sense->judge == NULL || !edge_judge_window(sense->judge, window, &prediction)) {
         return TRIB_SUCCESS;
     }
@@ -113,6 +114,7 @@ static void run_pipeline(edge_sense *sense, const edge_batch *batch) {
     }
     for (uint32_t i = 0; i < batch->count; i++) {
         const trib_source_row *row = &batch->rows[i].row;
+        edge_telemetry_row(sense->plan.telemetry, row); /* as it came, whatever becomes of it */
         note(sense,
              trib_pipeline_push(sense->pipeline, row->time_us, row->values, row->label, &sink));
     }
@@ -165,6 +167,7 @@ static void *run(void *context) {
             break;
         }
         trib_ignore(edge_store_flush(sense->store, false)); /* the store has said so */
+        edge_telemetry_due(sense->plan.telemetry);
         publish(sense);
     }
     trib_ignore(edge_store_flush(sense->store, true));

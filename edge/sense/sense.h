@@ -4,6 +4,8 @@
  * One thread. It waits for nothing but the next batch: the model comes ready through a queue, the
  * store commits at most once a second, training happens elsewhere.
  *
+ * What may leave of rows and windows is gathered in passing: see edge/telemetry.
+ *
  * The pipeline starts anew at the start of each recording. Each window is judged, whether its rows
  * train or not.
  *
@@ -15,6 +17,7 @@
 #include "common/model/model.h"
 #include "common/port/posix/queue.h"
 #include "edge/store/store.h"
+#include "edge/telemetry/telemetry.h"
 #include "edge/types/detector.h"
 #include "edge/types/event.h"
 #include "edge/types/prediction.h"
@@ -27,6 +30,7 @@ typedef struct edge_sense_plan {
     trib_queue *batches; /* of edge_batch; the stream is its one reader */
     edge_prediction_sink predictions;
     edge_event_sink events;
+    edge_telemetry *telemetry; /* or NULL; outlives the stream, which alone gathers into it */
 } edge_sense_plan;
 
 typedef struct edge_sense_counts {

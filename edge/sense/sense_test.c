@@ -101,7 +101,7 @@ static edge_sense *start(void) {
     const edge_store_options options = {
         folder, &federation.source, 1 << 20, trib_posix_clock(), {take_event, NULL}};
     const edge_sense_plan plan = {
-        &federation, batches, {take_prediction, NULL}, {take_event, NULL}};
+        &federation, batches, {take_prediction, NULL}, {take_event, NULL}, NULL};
     assert_true(trib_ok(edge_store_open(&options, &store)));
     trib_status status = edge_sense_start(&plan, store, &sense);
     if (!trib_ok(status)) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/telemetry/telemetry.h"
 #include "edge/session/inside.h"
 
 void edge_actions_clear(edge_actions *actions) {
@@ -478,15 +479,22 @@ void edge_session_drained(edge_session *session, uint64_t now_ms, edge_actions *
 
 void edge_session_tell(edge_session *session, trib_topic_kind kind, trib_bytes plain,
                        edge_actions *ret_actions) {
-    uint8_t storage[1024];
     char topic[TRIB_TOPIC_SIZE];
+    size_t most = kind == TRIB_TOPIC_UP_TELEMETRY
+                      ? TRIB_TELEMETRY_MAX_BYTES + (size_t)TRIB_FRAME_OVERHEAD_BYTES
+                      : EDGE_SHORT_BYTES;
+    size_t size = plain.size + TRIB_FRAME_OVERHEAD_BYTES;
     trib_channel *channel = kind == TRIB_TOPIC_UP_PREDICTION ? &session->prediction
                             : kind == TRIB_TOPIC_UP_ALERT    ? &session->alert
                                                              : &session->telemetry;
-    if (!edge_session_ready(session) || plain.size + TRIB_FRAME_OVERHEAD_BYTES > sizeof storage) {
+    if (!edge_session_ready(session) || size > most) {
         return;
     }
-    trib_writer frame = trib_writer_of(storage, sizeof storage);
+    TRIB_SCOPED(trib_free_scoped) uint8_t *storage = trib_allocate(size, 1);
+    if (storage == NULL) {
+        return; /* whoever tells this can do without */
+    }
+    trib_writer frame = trib_writer_of(storage, size);
     edge_topic(session, kind, topic);
     if (trib_ok(trib_channel_seal(session->crypto, channel, topic, plain, &frame))) {
         edge_action *action =

@@ -26,9 +26,10 @@
 enum {
     EDGE_MAX_ACTIONS = 1024, /* that one event leads to */
     EDGE_UPDATE_CHUNK_BYTES = 120 * 1024 - 512,
-    EDGE_SEND_AT_ONCE = 32,    /* chunks of an update; the next once the link has taken these */
-    EDGE_RESEND_MS = 10000,    /* an update without a receipt is sent again */
-    EDGE_RESENDS = 8,          /* without a receipt; then, and after 16, 32 ..., it joins anew */
+    EDGE_SEND_AT_ONCE = 32, /* chunks of an update; the next once the link has taken these */
+    EDGE_RESEND_MS = 10000, /* an update without a receipt is sent again */
+    EDGE_RESENDS = 8,       /* without a receipt; then, and after 16, 32 ..., it joins anew */
+    EDGE_SHORT_BYTES = 1024,
     EDGE_ANSWER_MS = 300000,   /* chunks that the broker does not answer hold up the next */
     EDGE_JOIN_FIRST_MS = 3000, /* a join without a welcome; doubles up to */
     EDGE_JOIN_LONGEST_MS = 60000,
@@ -155,7 +156,8 @@ void edge_session_not_installed(edge_session *session, edge_actions *ret_actions
 void edge_session_supply(edge_session *session, uint8_t *file_take, size_t size,
                          edge_actions *ret_actions);
 
-/* A short message of another kind (a prediction): its frame, if the session is ready. */
+/* A message of another kind: its frame, if the session is ready. Telemetry has at most
+ * TRIB_TELEMETRY_MAX_BYTES, what is short (a prediction) EDGE_SHORT_BYTES with its frame. */
 void edge_session_tell(edge_session *session, trib_topic_kind kind, trib_bytes plain,
                        edge_actions *ret_actions);
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/wire/wire.h"
+#include "common/telemetry/telemetry.h"
 #include "edge/session/session_fixture.h"
 
 enum { LARGE = 2 * EDGE_UPDATE_CHUNK_BYTES + 77, BROKERS_CAP = 139264 };
@@ -591,6 +592,19 @@ a_short_message_is_dropped_while_the_session_is_not_ready_or_when_too_long(void 
     assert_int_equal(f->actions.count, 1);
 }
 
+/* Larger than what is short, within the broker's packets, and no larger. */
+static void telemetry_has_its_own_ceiling(void **state) {
+    fixture *f = *state;
+    static const uint8_t zeros[TRIB_TELEMETRY_MAX_BYTES + 1];
+    gateway_is_ready(f);
+    gateway_tells(f, TRIB_TOPIC_UP_TELEMETRY, trib_bytes_of(zeros, sizeof zeros));
+    assert_int_equal(f->actions.count, 0);
+    gateway_tells(f, TRIB_TOPIC_UP_TELEMETRY, trib_bytes_of(zeros, sizeof zeros - 1));
+    assert_int_equal(f->actions.count, 1);
+    assert_int_equal(action_of(f, EDGE_ACTION_PUBLISH, 0)->size,
+                     sizeof zeros - 1 + TRIB_FRAME_OVERHEAD_BYTES);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, fixture_create, fixture_destroy)
 
 int main(void) {
@@ -619,6 +633,7 @@ int main(void) {
         CASE(no_number_is_sealed_twice_whoever_restarts),
         CASE(the_cloud_opens_what_was_sealed_for_its_newest_start_alone),
         CASE(a_short_message_is_dropped_while_the_session_is_not_ready_or_when_too_long),
+        CASE(telemetry_has_its_own_ceiling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,7 +176,7 @@ static void run_stream(int stop_after) {
         }
         edge_source_destroy(source);
     }
-    const edge_sense_plan plan = {&federation, batches, {NULL, NULL}, events};
+    const edge_sense_plan plan = {&federation, batches, {NULL, NULL}, events, NULL};
     trib_status status = edge_sense_start(&plan, store, &sense);
     assert_true(trib_ok(status));
     if (stop_after == 0) {
@@ -586,7 +586,7 @@ static void training_beside_the_stream_changes_nothing(void **state) {
                                           events};
     assert_true(trib_ok(edge_source_create(&source_plan, &source)));
     assert_true(trib_ok(edge_store_positions(store, skip_rows, source)));
-    const edge_sense_plan plan = {&federation, batches, {count_prediction, NULL}, events};
+    const edge_sense_plan plan = {&federation, batches, {count_prediction, NULL}, events, NULL};
     assert_true(trib_ok(edge_sense_start(&plan, store, &sense)));
     edge_train *train = start_trainer(0);
     assert_true(trib_ok(edge_source_start(source)));

@@ -63,7 +63,7 @@ def signals(fleet, recording):
 
 def feed(fleet, name, path, feeders):
     feeders.append(subprocess.Popen([sys.executable, "-c", AGAIN, path], stdout=subprocess.PIPE))
-    fleet.start_edge(name, NAME, "{kind: stdin}", "predictions: {publish: true, every: 1}",
+    fleet.start_edge(name, NAME, "{kind: stdin}", "predictions: {publish: true, every: 1}\ntelemetry: features",
                      stdin=feeders[-1].stdout)
 
 
@@ -134,7 +134,8 @@ def run(fleet, broker, feeders):
     recordings = machines.generate(fleet.folder / "data", GATEWAYS)
     fleet.start_broker()
     fleet.start_cloud()
-    fleet.apply(machines.document(GATEWAYS, 1000, quorum=2, deadline_s=2).replace("hop: 125", "hop: 25"))
+    fleet.apply(machines.document(GATEWAYS, 1000, quorum=2, deadline_s=2).replace("hop: 125", "hop: 25") +
+                "telemetry: raw\n")
     for recording in recordings:
         fleet.start_edge(recording.stem, NAME, f"{{kind: replay, path: {recording}, speed: max, loop: live}}")
     wait_for("a model", lambda: fleet.federation(NAME)["release"], 120)
@@ -165,6 +166,7 @@ def run(fleet, broker, feeders):
     for log, end in ends.items():  # rounds may have gone on after that
         missing = set(range(1, max([end, *seen.get(log, ())]) + 1)) - seen.get(log, set())
         assert not missing, f"{log}: {len(missing)} of {end} missing"
+    assert ends["telemetry"] > 0, ends
     assert state["dropped"] == 0 and state["missed"] == 0 and state["refused"] == 0, state
     print(f"{KILLS} kills: " + ", ".join(f"{end} records of {log}" for log, end in ends.items()) + ", each once")
 

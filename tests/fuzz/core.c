@@ -56,8 +56,8 @@ void fuzz_apply_plant(cloud_core *to, bool normalise, int deadline_s) {
         "model: {task: regress, layers: [{kind: dense, units: 1}]}\n"
         "training: {epochs: 1, batch: 8, optimiser: sgd, rate: 0.05}\n"
         "rounds: {maximum: 9, quorum: 2, gateways: 2, deadline_s: %d, max_weight: 100}\n"
-        "strategy: {kind: fedavg}\nupdate: {codec: float32, clip_norm: 4}\n",
-        normalise ? "{clip: 6}" : "false", deadline_s);
+        "strategy: {kind: fedavg}\nupdate: {codec: float32, clip_norm: 4}\ntelemetry: %s\n",
+        normalise ? "{clip: 6}" : "false", deadline_s, trib_telemetry_words[deadline_s % 3]);
     FUZZ_MUST(length > 0 && (size_t)length < sizeof text);
     FUZZ_MUST(trib_ok(cloud_apply_document(to, "plant", trib_bytes_text(text), &applied)));
 }

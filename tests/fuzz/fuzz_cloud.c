@@ -76,7 +76,9 @@ static void note_opened(const message *frame) {
 }
 
 static uint64_t next_of(const cloud_gateway *known, trib_topic_kind kind) {
-    return kind == TRIB_TOPIC_UP_UPDATE ? known->update.next : known->prediction.next;
+    return kind == TRIB_TOPIC_UP_UPDATE      ? known->update.next
+           : kind == TRIB_TOPIC_UP_TELEMETRY ? known->telemetry.next
+                                             : known->prediction.next;
 }
 
 static void settle(void) {
@@ -86,6 +88,16 @@ static void settle(void) {
     cloud_prune(core);
 }
 
+/* Only what the document in force asks for is taken, and nothing of the revoked. */
+static void deliver_telemetry(const message *it, cloud_gateway *known) {
+    uint64_t taken = core->counts.telemetry;
+    cloud_handle_telemetry(core, plant(), known, it->topic, trib_bytes_of(it->bytes, it->size));
+    FUZZ_MUST(core->counts.telemetry >= taken &&
+              core->counts.telemetry <= taken + TRIB_TELEMETRY_MAX_RECORDS);
+    FUZZ_MUST(core->counts.telemetry == taken ||
+              (!known->revoked && plant()->live->federation->telemetry != TRIB_TELEMETRY_NONE));
+}
+
 static void deliver_frame(const message *it, cloud_gateway *known) {
     uint64_t accepted = core->counts.accepted, counted_round = known->counted_round;
     uint64_t next = known->keyed ? next_of(known, it->kind) : 0;
@@ -93,6 +105,8 @@ static void deliver_frame(const message *it, cloud_gateway *known) {
     known->seen_ms = 0; /* it is seen when a frame of it is opened */
     if (it->kind == TRIB_TOPIC_UP_UPDATE) {
         cloud_handle_update(core, plant(), known, it->topic, frame);
+    } else if (it->kind == TRIB_TOPIC_UP_TELEMETRY) {
+        deliver_telemetry(it, known);
     } else {
         cloud_handle_prediction(core, plant(), known, it->topic, frame);
     }
@@ -232,12 +246,42 @@ static void say_prediction(size_t which, trib_cursor *program) {
     }
 }
 
+/* As the document has it, or the program's own idea of it. */
+static void say_telemetry(size_t which, trib_cursor *program) {
+    static const uint8_t zeros[2 * 8 * sizeof(float)];
+    uint8_t bytes[1024];
+    const trib_federation *federation = plant()->live->federation;
+    trib_lineage lineage;
+    uint8_t form = fuzz_u8(program);
+    bool raw = form % 2 == 0;
+    uint32_t records = 1 + form / 2 % 2,
+             columns = raw ? federation->source.channel_count + federation->source.target_count
+                           : trib_federation_input_count(federation);
+    trib_wire_Telemetry telemetry = {.level =
+                                         raw ? trib_wire_TelemetryLevel_TELEMETRY_LEVEL_RAW
+                                             : trib_wire_TelemetryLevel_TELEMETRY_LEVEL_FEATURES,
+                                     .columns = columns};
+    FUZZ_MUST(columns <= 8);
+    FUZZ_MUST(trib_ok(trib_federation_lineage(core->crypto, federation, &lineage)));
+    TRIB_WIRE_SET_BYTES(telemetry.meaning, lineage.meaning, sizeof lineage.meaning);
+    trib_bytes times_us = trib_bytes_of(zeros, (size_t)8 * records),
+               values = trib_bytes_of(zeros, (size_t)records * columns * sizeof(float));
+    trib_wire_put(&telemetry.times_us, &times_us);
+    trib_wire_put(&telemetry.values, &values);
+    trib_writer plain = trib_writer_of(bytes, sizeof bytes);
+    FUZZ_MUST(trib_ok(TRIB_WIRE_ENCODE(Telemetry, &telemetry, &plain)));
+    fuzz_patch(program, &plain);
+    if (gateways[which].joined) {
+        seal(which, &gateways[which].telemetry, trib_written(&plain));
+    }
+}
+
 static void say_noise(size_t which, trib_cursor *program) {
     uint64_t accepted = core->counts.accepted, joins = core->counts.joins;
     static const trib_topic_kind kinds[] = {TRIB_TOPIC_UP_JOIN, TRIB_TOPIC_UP_UPDATE,
-                                            TRIB_TOPIC_UP_PREDICTION};
+                                            TRIB_TOPIC_UP_PREDICTION, TRIB_TOPIC_UP_TELEMETRY};
     trib_bytes noise;
-    last.kind = kinds[fuzz_u8(program) % 3];
+    last.kind = kinds[fuzz_u8(program) % 4];
     noise = fuzz_bytes(program);
     last.gateway = which;
     last.size = noise.size;
@@ -318,6 +362,9 @@ static void happen(cloud_step step, size_t which, trib_cursor *program) {
         break;
     case CLOUD_RESTART:
         restart();
+        break;
+    case CLOUD_TELEMETRY:
+        say_telemetry(which, program);
         break;
     case CLOUD_STEPS:
         break;

@@ -282,7 +282,9 @@ static void happen(play *p, trib_cursor *program, session_step step) {
         gateway_installs_again(f);
         break;
     case SESSION_TELL:
-        gateway_tells(f, TRIB_TOPIC_UP_PREDICTION, fuzz_bytes(program));
+        gateway_tells(
+            f, fuzz_u8(program) % 2 == 0 ? TRIB_TOPIC_UP_PREDICTION : TRIB_TOPIC_UP_TELEMETRY,
+            fuzz_bytes(program));
         break;
     case SESSION_CLOUD_RESTART:
         if (p->joined) {

@@ -28,6 +28,19 @@ static void read_topic(const uint8_t *data, size_t size) {
     }
 }
 
+static void read_telemetry(trib_bytes bytes) {
+    trib_wire_Telemetry message = trib_wire_Telemetry_init_zero;
+    trib_bytes views[3];
+    trib_wire_catch(&message.times_us, &views[0]);
+    trib_wire_catch(&message.values, &views[1]);
+    trib_wire_catch(&message.labels, &views[2]);
+    if (trib_ok(TRIB_WIRE_DECODE(Telemetry, bytes, &message))) {
+        for (size_t i = 0; i < 3; i++) {
+            fuzz_within(views[i], bytes.data, bytes.size);
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size == 0) {
         return 0;
@@ -36,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size--;
     trib_bytes bytes = trib_bytes_of(data, size);
     trib_envelope envelope;
-    switch (kind % 12) {
+    switch (kind % 13) {
     case 0:
         READ(Signed, body);
         break;
@@ -71,6 +84,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (trib_ok(trib_envelope_parse(bytes, &envelope))) {
             fuzz_within(envelope.body, data, size);
         }
+        break;
+    case 11:
+        read_telemetry(bytes);
         break;
     default:
         read_topic(data, size);

@@ -60,6 +60,8 @@ void fuzz_gateway_key(fuzz_gateway *gateway, uint64_t boot) {
                                             TRIB_TOPIC_UP_UPDATE, boot, &gateway->update)));
         FUZZ_MUST(trib_ok(trib_channel_init(crypto, &gateway->context, gateway->session,
                                             TRIB_TOPIC_UP_PREDICTION, boot, &gateway->prediction)));
+        FUZZ_MUST(trib_ok(trib_channel_init(crypto, &gateway->context, gateway->session,
+                                            TRIB_TOPIC_UP_TELEMETRY, boot, &gateway->telemetry)));
     }
 }
 

@@ -17,7 +17,7 @@ typedef struct fuzz_gateway {
     bool joined; /* the channels are there; whether the cloud believes the join is its business */
     trib_hpke context;
     uint64_t session;
-    trib_channel update, prediction;
+    trib_channel update, prediction, telemetry;
 } fuzz_gateway;
 
 /* Keys and certificate, if it has none yet; it has never joined. */

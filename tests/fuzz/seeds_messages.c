@@ -72,6 +72,18 @@ static void put_sealed(void) {
     put(9, "prediction", trib_wire_Prediction_fields, &prediction);
 }
 
+static void put_telemetry(void) {
+    trib_wire_Telemetry telemetry = {.level = trib_wire_TelemetryLevel_TELEMETRY_LEVEL_RAW,
+                                     .columns = 2};
+    trib_bytes times_us = trib_bytes_of(numbers, 16), values = trib_bytes_of(numbers, 16),
+               labels = trib_bytes_of(numbers, 2);
+    TRIB_WIRE_SET_BYTES(telemetry.meaning, numbers, sizeof telemetry.meaning.bytes);
+    trib_wire_put(&telemetry.times_us, &times_us);
+    trib_wire_put(&telemetry.values, &values);
+    trib_wire_put(&telemetry.labels, &labels);
+    put(11, "telemetry", trib_wire_Telemetry_fields, &telemetry);
+}
+
 static void put_join(void) {
     trib_wire_Join join = {.federation = "plant",
                            .gateway = "press-1",
@@ -87,6 +99,7 @@ static void put_join(void) {
 void seed_messages(void) {
     put_notices();
     put_sealed();
+    put_telemetry();
     put_join();
-    seed_put("wire", "topic", trib_bytes_text("\x0btributary/v1/plant/press-1/up/join"));
+    seed_put("wire", "topic", trib_bytes_text("\x0ctributary/v1/plant/press-1/up/join"));
 }

@@ -38,6 +38,7 @@ typedef enum cloud_step {
     CLOUD_WAIT,
     CLOUD_DOCUMENT,
     CLOUD_RESTART,
+    CLOUD_TELEMETRY,
     CLOUD_STEPS
 } cloud_step;
 
