@@ -22,6 +22,12 @@ static uint64_t end_of_ledger(const void *context) {
     return cloud_ledger_durable(core->ledger);
 }
 
+static void acknowledge(void *context, cloud_bridge_log log, uint64_t position) {
+    cloud_core *core = context;
+    atomic_store(&core->outbox_archived[log - CLOUD_LOG_ALERT], position);
+    cloud_outbox_release(core, log);
+}
+
 /* On the archive's thread. */
 static void push_trouble(void *context, const char *text) {
     cloud_push_report(context, &(cloud_event){.kind = CLOUD_EVENT_ARCHIVE}, text);
@@ -31,12 +37,24 @@ trib_status cloud_archiving_start(cloud_core *core) {
     if (core->config.bucket == NULL) {
         return TRIB_SUCCESS;
     }
+    char folders[CLOUD_BATCH_KINDS][PATH_SIZE];
+    cloud_batches_options batches = {.clock = core->clock,
+                                     .every_ms = (uint64_t)core->config.batch_s * 1000,
+                                     .end = cloud_log_end,
+                                     .acknowledge = acknowledge,
+                                     .context = core};
+    for (int i = 0; i < CLOUD_BATCH_KINDS; i++) {
+        cloud_outbox_folder(core, (cloud_bridge_log)(CLOUD_LOG_ALERT + i), folders[i], PATH_SIZE);
+        batches.sources[i] = (cloud_batch_source){
+            folders[i], cloud_secrets_seed(core->crypto, &core->secrets, "tributary/v1 outbox")};
+    }
     const cloud_archive_options options = {
         .place = place_of(core),
         .clock = core->clock,
         .state = core->config.state,
         .ledger_seed = cloud_secrets_seed(core->crypto, &core->secrets, "tributary/v1 ledger"),
         .ledger = core->config.archive_ledger,
+        .batches = core->config.archive_events ? &batches : NULL,
         .end = end_of_ledger,
         .report = push_trouble,
         .context = core};

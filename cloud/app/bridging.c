@@ -8,7 +8,7 @@
 
 enum { PATH_SIZE = 1024, SYNC_AFTER_MS = 10, TELL_MS = 60000 };
 
-static uint64_t end_of(const void *context, cloud_bridge_log log) {
+uint64_t cloud_log_end(const void *context, cloud_bridge_log log) {
     const cloud_core *core = context;
     switch (log) {
     case CLOUD_LOG_LEDGER:
@@ -25,14 +25,26 @@ static uint64_t end_of(const void *context, cloud_bridge_log log) {
     return 0;
 }
 
+void cloud_outbox_release(cloud_core *core, cloud_bridge_log log) {
+    cloud_outbox_class class = (cloud_outbox_class)(log - CLOUD_LOG_ALERT);
+    uint64_t bridged = atomic_load(&core->outbox_bridged[class]);
+    uint64_t archived = atomic_load(&core->outbox_archived[class]);
+    cloud_outbox_acknowledge(core->outbox, class, bridged < archived ? bridged : archived);
+}
+
+void cloud_outbox_folder(const cloud_core *core, cloud_bridge_log log, char *ret_path,
+                         size_t size) {
+    (void)snprintf(ret_path, size, "%s/outbox/%s", core->config.state, cloud_bridge_log_names[log]);
+}
+
 static void acknowledge(void *context, cloud_bridge_log log, uint64_t position) {
     cloud_core *core = context;
     if (log == CLOUD_LOG_LEDGER) {
         atomic_store(&core->bridged, position);
-    } else {
-        cloud_outbox_acknowledge(core->outbox, (cloud_outbox_class)(log - CLOUD_LOG_ALERT),
-                                 position);
+        return;
     }
+    atomic_store(&core->outbox_bridged[log - CLOUD_LOG_ALERT], position);
+    cloud_outbox_release(core, log);
 }
 
 void cloud_push_report(cloud_core *core, const cloud_event *what, const char *text) {
@@ -56,8 +68,13 @@ static void push_report(void *context, cloud_bridge_report report, const char *t
 
 trib_status cloud_bridging_open(cloud_core *core) {
     char path[PATH_SIZE];
-    if (!core->config.bridge.kafka) {
+    bool archives = core->config.bucket != NULL && core->config.archive_events;
+    if (!core->config.bridge.kafka && !archives) {
         return TRIB_SUCCESS;
+    }
+    for (int i = 0; i < CLOUD_OUTBOX_CLASSES; i++) {
+        atomic_store(&core->outbox_bridged[i], core->config.bridge.kafka ? 0 : UINT64_MAX);
+        atomic_store(&core->outbox_archived[i], archives ? 0 : UINT64_MAX);
     }
     (void)snprintf(path, sizeof path, "%s/outbox", core->config.state);
     TRIB_TRY(trib_context(
@@ -69,8 +86,6 @@ trib_status cloud_bridging_open(cloud_core *core) {
 }
 
 static trib_status start_bridge(cloud_core *core) {
-    static const char *const folders[] = {"ledger", "outbox/alert", "outbox/prediction",
-                                          "outbox/telemetry"};
     char paths[CLOUD_LOGS][PATH_SIZE], id[64];
     const char *given = core->config.bridge.id;
     (void)snprintf(id, sizeof id, "%s", given[0] != '\0' ? given : core->secrets.signing_id.text);
@@ -80,13 +95,17 @@ static trib_status start_bridge(cloud_core *core) {
                                     .report = push_report,
                                     .context = core};
     for (int i = 0; i < CLOUD_LOGS; i++) {
-        (void)snprintf(paths[i], sizeof paths[i], "%s/%s", core->config.state, folders[i]);
+        if (i == CLOUD_LOG_LEDGER) {
+            (void)snprintf(paths[i], sizeof paths[i], "%s/ledger", core->config.state);
+        } else {
+            cloud_outbox_folder(core, (cloud_bridge_log)i, paths[i], sizeof paths[i]);
+        }
         options.sources[i] = (cloud_bridge_source){
             .folder = paths[i],
             .seed = cloud_secrets_seed(core->crypto, &core->secrets,
                                        i == CLOUD_LOG_LEDGER ? "tributary/v1 ledger"
                                                              : "tributary/v1 outbox"),
-            .end = end_of,
+            .end = cloud_log_end,
             .acknowledge = acknowledge,
             .context = core};
     }
@@ -94,7 +113,8 @@ static trib_status start_bridge(cloud_core *core) {
 }
 
 trib_status cloud_bridging_start(cloud_core *core) {
-    return core->outbox != NULL ? trib_context(start_bridge(core), "the bridge") : TRIB_SUCCESS;
+    return core->config.bridge.kafka ? trib_context(start_bridge(core), "the bridge")
+                                     : TRIB_SUCCESS;
 }
 
 void cloud_bridging_close(cloud_core *core) {

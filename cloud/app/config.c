@@ -85,7 +85,8 @@ static trib_status read_mib(trib_value map, const char *key, uint64_t most, uint
 }
 
 static trib_status read_archive(trib_value root, cloud_config *config) {
-    static const char *const keys[] = {"ledger", "segment_mib", "keep_mib", NULL};
+    static const char *const keys[] = {"ledger", "segment_mib", "keep_mib",
+                                       "events", "batch_s",     NULL};
     enum { SEGMENT_MIB = CLOUD_LEDGER_SEGMENT_BYTES >> 20 };
     trib_value archive, ledger;
     config->archive_ledger = config->bucket != NULL;
@@ -96,7 +97,11 @@ static trib_status read_archive(trib_value root, cloud_config *config) {
         return trib_value_refuse(archive, "there is no `object`: say where the archive is");
     }
     TRIB_TRY(trib_value_find(archive, "ledger", &ledger));
+    config->archive_events = config->bucket != NULL;
+    config->batch_s = 900;
     TRIB_TRY(trib_config_flag(archive, "ledger", &config->archive_ledger));
+    TRIB_TRY(trib_config_flag(archive, "events", &config->archive_events));
+    TRIB_TRY(trib_config_u32(archive, "batch_s", 1, 86400, &config->batch_s));
     TRIB_TRY(read_mib(archive, "segment_mib", SEGMENT_MIB, &config->segment_bytes));
     TRIB_TRY(read_mib(archive, "keep_mib", 1 << 20, &config->keep_bytes));
     if (config->keep_bytes > 0 && !config->archive_ledger) {

@@ -31,6 +31,8 @@ typedef struct cloud_config {
     struct cloud_bucket *bucket; /* where models go as well; NULL: nowhere */
     bool archive_ledger;         /* and closed segments of the ledger */
     uint64_t segment_bytes;      /* after which one is closed */
+    bool archive_events;         /* and what gateways said, in batches */
+    uint32_t batch_s;            /* after whose first event one is put */
     uint64_t keep_bytes;         /* of the ledger on this disk, what is in the bucket; 0: all */
 } cloud_config;
 

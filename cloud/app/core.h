@@ -155,6 +155,10 @@ typedef struct cloud_core {
     uint64_t outbox_dropped;       /* said already */
     uint64_t bridge_woken;         /* for the ledger's records up to here */
     atomic_uint_least64_t bridged; /* Kafka has the ledger's records up to here */
+    /* Of the outbox's logs: up to where Kafka and the bucket have them. UINT64_MAX: it gets none.
+     */
+    atomic_uint_least64_t outbox_bridged[CLOUD_OUTBOX_CLASSES];
+    atomic_uint_least64_t outbox_archived[CLOUD_OUTBOX_CLASSES];
     uint64_t archive_woken, trim_due_ms; /* for segments to remove is looked then */
     char bridge_trouble[400], archive_trouble[400];
 } cloud_core;
@@ -272,6 +276,12 @@ void cloud_archiving_settle(cloud_core *core);
 TRIB_MUST_CHECK trib_status cloud_archiving_bring_back(cloud_core *core, uint64_t from);
 
 /* ---- bridging.c ---- */
+/* From any thread: the last durable position of a log; and what both Kafka and the bucket have, or
+ * need not have, leaves the outbox. */
+uint64_t cloud_log_end(const void *core, cloud_bridge_log log);
+void cloud_outbox_release(cloud_core *core, cloud_bridge_log log);
+/* Where a log of the outbox lies. */
+void cloud_outbox_folder(const cloud_core *core, cloud_bridge_log log, char *ret_path, size_t size);
 /* From any thread. A full queue loses a word about trouble, which comes again. */
 void cloud_push_report(cloud_core *core, const cloud_event *what, const char *text);
 TRIB_MUST_CHECK trib_status cloud_bridging_open(cloud_core *core); /* the outbox, at the start */

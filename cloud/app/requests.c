@@ -372,11 +372,12 @@ static json_t *archive_json(const cloud_core *core) {
         return json_null();
     }
     cloud_archive_counts counts = cloud_archive_count(core->archive);
-    return json_pack("{s:o,s:I,s:I,s:I,s:I,s:I,s:I}", "trouble", text_json(core->archive_trouble),
-                     "models", (json_int_t)counts.models, "missing", (json_int_t)counts.missing,
-                     "position", (json_int_t)counts.position, "segments",
-                     (json_int_t)counts.segments, "segment", (json_int_t)counts.segment, "first",
-                     (json_int_t)cloud_ledger_first(core->ledger));
+    return json_pack("{s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "trouble",
+                     text_json(core->archive_trouble), "models", (json_int_t)counts.models,
+                     "missing", (json_int_t)counts.missing, "position", (json_int_t)counts.position,
+                     "segments", (json_int_t)counts.segments, "segment", (json_int_t)counts.segment,
+                     "batches", (json_int_t)counts.batches, "missed", (json_int_t)counts.missed,
+                     "first", (json_int_t)cloud_ledger_first(core->ledger));
 }
 
 static void health(cloud_core *core, cloud_request *request) {

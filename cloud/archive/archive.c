@@ -30,6 +30,7 @@ struct cloud_archive {
     /* The thread's own. */
     cloud_models models;
     cloud_follower *follower;
+    cloud_batches *batches; /* NULL: none */
     bool troubled;
     uint64_t list_due_ms; /* for closed segments is looked then */
 
@@ -138,6 +139,9 @@ static void *run(void *context) {
         if (trib_ok(status)) {
             status = put_segments(archive);
         }
+        if (trib_ok(status) && archive->batches != NULL) {
+            status = cloud_batches_step(archive->batches);
+        }
         if (trib_ok(status)) {
             if (archive->troubled) {
                 archive->options.report(archive->options.context, "");
@@ -166,6 +170,7 @@ static void *run(void *context) {
 static void destroy(cloud_archive *archive) {
     cloud_models_deinit(&archive->models);
     cloud_follower_destroy(archive->follower);
+    cloud_batches_destroy(archive->batches);
     trib_queue_destroy(archive->wakes);
     trib_free(archive);
 }
@@ -185,6 +190,12 @@ static trib_status prepare(cloud_archive *archive) {
     (void)snprintf(path, sizeof path, "%s/ledger", archive->state);
     TRIB_TRY(cloud_follower_create(options->place.disk, path, options->ledger_seed,
                                    atomic_load(&archive->position) + 1, &archive->follower));
+    if (options->batches != NULL) {
+        cloud_batches_options batches = *options->batches;
+        batches.place = &archive->options.place;
+        batches.state = archive->state;
+        TRIB_TRY(cloud_batches_create(&batches, &archive->batches));
+    }
     return pthread_create(&archive->thread, NULL, run, archive) == 0
                ? TRIB_SUCCESS
                : TRIB_FAIL(TRIB_E_IO, "no thread for the archive");
@@ -215,10 +226,13 @@ void cloud_archive_wake(cloud_archive *archive) {
 }
 
 cloud_archive_counts cloud_archive_count(const cloud_archive *archive) {
+    const cloud_batches *batches = archive->batches;
     return (cloud_archive_counts){.models = atomic_load(&archive->put_count),
                                   .missing = atomic_load(&archive->missing),
                                   .segments = atomic_load(&archive->segments),
                                   .segment = atomic_load(&archive->segment),
+                                  .batches = batches != NULL ? cloud_batches_put(batches) : 0,
+                                  .missed = batches != NULL ? cloud_batches_missed(batches) : 0,
                                   .position = atomic_load(&archive->position)};
 }
 

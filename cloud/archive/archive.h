@@ -1,5 +1,6 @@
 /* The thread that follows the ledger and puts into a bucket what outlives this machine: models
- * (models.h), and closed segments of the ledger itself (segments.h).
+ * (models.h), closed segments of the ledger itself (segments.h), and what gateways said
+ * (batches.h).
  *
  * How far it has come is in files of the state folder; what is put again after a crash is put under
  * the same name, where it stands already. Where the bucket cannot be reached it waits, with pauses
@@ -12,7 +13,7 @@
 #ifndef CLOUD_ARCHIVE_ARCHIVE_H
 #define CLOUD_ARCHIVE_ARCHIVE_H
 
-#include "cloud/archive/place.h"
+#include "cloud/archive/batches.h"
 #include "common/port/clock.h"
 
 enum { CLOUD_ARCHIVE_MOST_PAUSE_MS = 60000, CLOUD_ARCHIVE_MAX_MODEL = 1 << 30 };
@@ -20,10 +21,12 @@ enum { CLOUD_ARCHIVE_MOST_PAUSE_MS = 60000, CLOUD_ARCHIVE_MAX_MODEL = 1 << 30 };
 typedef struct cloud_archive_options {
     cloud_place place;
     const trib_clock *clock;
-    const char *state;                    /* the folder that holds ledger/ and objects/ */
-    uint64_t ledger_seed;                 /* of its checksums */
-    bool ledger;                          /* closed segments as well */
-    uint64_t (*end)(const void *context); /* the ledger's last durable position */
+    const char *state;    /* the folder that holds ledger/ and objects/ */
+    uint64_t ledger_seed; /* of its checksums */
+    bool ledger;          /* closed segments as well */
+    const cloud_batches_options
+        *batches; /* and what gateways said, its place and state ours; copied. NULL: not */
+    uint64_t (*end)(const void *context);               /* the ledger's last durable position */
     void (*report)(void *context, const char *trouble); /* "": it goes on */
     void *context;
 } cloud_archive_options;
@@ -34,6 +37,8 @@ typedef struct cloud_archive_counts {
     uint64_t position; /* of the ledger: models of all up to it are in the bucket */
     uint64_t segments; /* put, or found there, since the start */
     uint64_t segment;  /* records before it are in the bucket; 0: none */
+    uint64_t batches;  /* objects with what gateways said, since the start */
+    uint64_t missed;   /* events that were gone before they were put */
 } cloud_archive_counts;
 
 typedef struct cloud_archive cloud_archive;

@@ -110,8 +110,10 @@ trib_status cloud_bridge_settings_read(trib_value map, const char *file,
     static const char *const keys[] = {"kafka", "outbox_mib", NULL};
     trib_value kafka;
     uint32_t mib = 1024;
-    *ret_settings =
-        (cloud_bridge_settings){.prefix = "tributary", .partitions = 6, .replication = 1};
+    *ret_settings = (cloud_bridge_settings){.prefix = "tributary",
+                                            .partitions = 6,
+                                            .replication = 1,
+                                            .outbox_bytes = (uint64_t)mib << 20};
     if (!trib_value_present(map)) {
         return TRIB_SUCCESS;
     }

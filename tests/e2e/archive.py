@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Models go into a bucket of a real S3 server: each that a round has made, under its digest and with a signed card,
-though the server is away at first and the cloud is killed with -9 meanwhile. A damaged object is found."""
+though the server is away at first and the cloud is killed with -9 meanwhile. So do predictions, each in exactly one
+file, which pandas opens as it is. A damaged object is found."""
+import collections
+import gzip
 import hashlib
 import json
 import os
@@ -23,7 +26,7 @@ def archive(fleet):
 
 
 def config(fleet, endpoint, bucket=servers.BUCKET):
-    fleet.cloud_extra = "object: " + json.dumps(
+    fleet.cloud_extra = "archive: {batch_s: 1}\nobject: " + json.dumps(
         {"s3": {"endpoint": endpoint, "bucket": bucket, "access_key": {"environment": "ARCHIVE_KEY"},
                 "secret_key": {"file": "s3.secret"}, "path_style": True},
          "retry": {"tries": 2, "first_ms": 50, "budget_ms": 2000}})
@@ -60,6 +63,54 @@ def check_card(fleet, card):
               fleet.folder / "signature", fleet.folder / "said")
 
 
+def predictions(fleet):
+    """Since the cloud has started."""
+    return sum(gateway["predictions"] for gateway in fleet.api("GET", f"/v1/federations/{NAME}/gateways")["gateways"])
+
+
+def events_of(running, kind):
+    """By file: its path, and the events in it."""
+    return {path: [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+            for path in running.folder.glob(f"versitygw-*/*/events/{kind}/**/*.jsonl.gz")}
+
+
+def check_events(fleet, running, names):
+    """Each prediction that the cloud has taken is in one file, of its gateway and day: positions have no holes."""
+    for _ in range(2):
+        wait_for("predictions", lambda: predictions(fleet) >= 40, 60)
+        fleet.stop("cloud", signal.SIGKILL)
+        fleet.start_cloud()
+    wait_for("predictions", lambda: predictions(fleet) >= 40, 60)
+    for name in names:
+        fleet.stop(name)
+    files = {}
+
+    def settled():
+        before = len(files)
+        time.sleep(2)
+        files.update(events_of(running, "prediction"))
+        return len(files) == before > 0
+    wait_for("the last batches", settled, 60)
+    count = collections.Counter(event["event_id"] for events in files.values() for event in events)
+    assert max(count.values()) == 1, count.most_common(3)
+    positions = {int(name.split("-")[1]) for name in count}
+    assert positions == set(range(1, max(positions) + 1)), "events are missing"
+    for path, events in files.items():
+        for event in events:
+            assert f"gateway={event['gateway']}/" in str(path) and f"date={event['event_time'][:10]}/" in str(path)
+    try:
+        import pandas
+    except ImportError:
+        print("pandas is not installed: files are read without")
+    else:
+        path, events = max(files.items(), key=lambda item: len(item[1]))
+        frame = pandas.read_json(path, lines=True)
+        assert len(frame) == len(events) and set(frame["event_type"]) == {"tributary.prediction.made"}, frame
+        assert str(frame["event_time"].dtype).startswith("datetime64"), frame.dtypes
+    assert archive(fleet)["missed"] == 0, archive(fleet)
+    return len(positions), len(files)
+
+
 def closed_rounds(fleet):
     return fleet.federation(NAME)["round"]["ordinal"] if fleet.federation(NAME)["round"] else 0
 
@@ -71,8 +122,10 @@ def run(fleet, running):
     fleet.start_broker()
     fleet.start_cloud()
     fleet.apply(machines.document(GATEWAYS, ROUNDS))
-    for recording in machines.generate(fleet.folder / "data", GATEWAYS):
-        fleet.start_edge(recording.stem, NAME, f"{{kind: replay, path: {recording}, speed: max, loop: live}}")
+    recordings = machines.generate(fleet.folder / "data", GATEWAYS)
+    for recording in recordings:
+        fleet.start_edge(recording.stem, NAME, f"{{kind: replay, path: {recording}, speed: max, loop: live}}",
+                         extra="predictions: {publish: true, every: 1}")
     wait_for("a word about the server", lambda: archive(fleet)["trouble"], 60)
     assert "testsecret" not in fleet.log("cloud")
     wait_for("rounds without it", lambda: closed_rounds(fleet) >= 5, 60)
@@ -92,6 +145,7 @@ def run(fleet, running):
     wait_for("an archive that has caught up", lambda: archive(fleet)["position"] >= records, 60)
     assert archive(fleet)["trouble"] == "" and archive(fleet)["missing"] == 0, archive(fleet)
 
+    events, files = check_events(fleet, running, [recording.stem for recording in recordings])
     rounds = fleet.api("GET", f"/v1/federations/{NAME}/rounds")["rounds"]
     models = {r["served"] for r in rounds if r.get("served")}
     assert len(models) == ROUNDS + 1, len(models)  # round 0 makes the first
@@ -99,7 +153,7 @@ def run(fleet, running):
     assert all(row["state"] == "whole" for row in rows), rows
     folder = f"federations/{NAME}/models/"
     keys = {row["key"] for row in rows}
-    assert all(key.startswith((folder, "clouds/")) for key in keys), keys
+    assert all(key.startswith((folder, "clouds/", "events/")) for key in keys), keys
     assert {key for key in keys if key.startswith(folder)} == {f"{folder}{m}.{kind}" for m in models for kind in ("safetensors", "json")}
     release = fleet.federation(NAME)["release"]["digest"]
     assert hashlib.sha256(get(fleet, f"{folder}{release}.safetensors")).hexdigest() == release
@@ -113,7 +167,7 @@ def run(fleet, running):
     damaged.write_bytes(content)
     bad = [row["key"] for row in objects(fleet, "verify", 1) if row["state"] != "whole"]
     assert bad == [f"{folder}{release}.safetensors"], bad
-    print(f"passed: {len(models)} models and cards, {KILLS} kills")
+    print(f"passed: {len(models)} models and cards, {events} predictions in {files} files, {KILLS} kills")
 
 
 try:

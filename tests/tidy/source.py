@@ -30,6 +30,7 @@ OWNERS = {
     # What S3, Azure and Google want digested and signed is nothing that Tributary itself relies on.
     r"openssl/": ("common/crypto", "cloud/object"),
     r"expat\.h": ("cloud/object",),
+    r"zlib\.h": ("cloud/archive",),
     r"MQTTAsync\.h|MQTTClient\.h": ("common/mqtt",),
     r"sqlite3\.h": ("common/database",),
     r"yaml\.h": ("common/config",),
