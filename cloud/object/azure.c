@@ -259,12 +259,8 @@ static trib_status list(cloud_remote *remote, const char *prefix, const char *af
 
 static trib_status take_away(cloud_remote *remote, const char *key) {
     TRIB_SCOPED(cloud_request_destroy) http_request *request = NULL;
-    TRIB_SCOPED(http_answer_deinit) http_answer answer = {.content = {.ceiling = 64 << 10}};
     TRIB_TRY(make(remote, "DELETE", key, "", &request));
-    TRIB_TRY(cloud_remote_send(remote, key, request, &answer));
-    return answer.status == 404 && strcmp(answer.error_code, "BlobNotFound") == 0
-               ? TRIB_SUCCESS
-               : cloud_remote_judge(remote, key, &answer);
+    return cloud_remote_do_removal(remote, key, request, "BlobNotFound");
 }
 
 static void wipe(cloud_remote *remote) {

@@ -11,7 +11,10 @@
 #include "common/port/clock.h"
 #include "common/port/disk.h"
 
-enum { CLOUD_SETTING_MAX_BYTES = 4096 }; /* of one of these texts; a private key's file too */
+enum {
+    CLOUD_SETTING_MAX_BYTES = 4096,    /* of one of these texts; a private key's file too */
+    CLOUD_S3_MAX_ONE_REQUEST_MB = 5120 /* what S3 takes in one */
+};
 
 /* Objects are plain files below `folder`, under their keys ("%" and a leading "." escaped, names
  * over 240 bytes in pieces); `folder`/.tributary holds digests and what is being written. Both disk
@@ -35,6 +38,7 @@ typedef struct cloud_s3_config {
     const char *session_token; /* NULL: none */
     const char *ca_file;       /* PEM; NULL: the system's */
     bool path_style;           /* ENDPOINT/BUCKET/KEY instead of BUCKET.ENDPOINT/KEY */
+    uint32_t one_request_mb;   /* MiB; larger objects go in parts, and those to be resumed; 0: 64 */
     cloud_retry retry;
 } cloud_s3_config;
 TRIB_MUST_CHECK trib_status cloud_bucket_s3(const cloud_s3_config *config,

@@ -14,6 +14,7 @@
 #include "cloud/object/backends.h"
 #include "cloud/object/order.h"
 #include "cloud/object/remote.h"
+#include "cloud/object/settings.h"
 #include "tests/sim/disk/disk.h"
 
 static void keys_are_checked(void **state) {
@@ -303,6 +304,34 @@ static void keys_in_the_order_of_utf16_come_in_that_of_utf8(void **state) {
                                          "c,c,")));
 }
 
+static void a_digest_is_ours_or_the_services_of_a_whole(void **state) {
+    (void)state;
+    static const char ours[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    static const struct {
+        const char *sha256, *checksum;
+        bool known;
+        uint8_t first;
+    } all[] = {
+        {"", "", false, 0},
+        {ours, "", true, 0xe3},
+        {"", "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=", true, 0x9f},
+        {ours, "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=", true, 0xe3},
+        {"", "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=-3", false, 0}, /* of parts' digests */
+        {"", "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgh", false, 0},
+        {"", "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwC===", false, 0},
+        {"00", "", false, 0},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        http_answer answer = {.length = 5};
+        cloud_stat stat;
+        (void)snprintf(answer.sha256, sizeof answer.sha256, "%s", all[i].sha256);
+        (void)snprintf(answer.checksum, sizeof answer.checksum, "%s", all[i].checksum);
+        cloud_stat_fill("k", &answer, &stat);
+        assert_int_equal(stat.info.has_sha256, all[i].known);
+        assert_true(!all[i].known || stat.info.sha256[0] == all[i].first);
+    }
+}
+
 /* ---- files ---- */
 
 static trib_status put_text(cloud_bucket *bucket, const char *text) {
@@ -376,6 +405,26 @@ static void settings_that_cannot_be_are_named(void **state) {
     assert_non_null(strstr(trib_message(), "client_email"));
 }
 
+static void a_setting_that_quotes_the_file_has_its_place_all_the_same(void **state) {
+    (void)state;
+    static const char *const all[] = {
+        "\ngcs: {bucket: etc/f.yaml}\n",
+        "\ns3: {bucket: plants, access_key: etc/f.yaml, secret_key: s, endpoint: 'etc/f.yaml:2'}\n",
+        "\ns3: {bucket: plants, access_key: a, secret_key: s, one_request_mb: 5121}\n",
+        "\nretry: {connections: 17}\ngcs: {bucket: plants}\n",
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        TRIB_SCOPED(trib_config_destroy_scoped) trib_config *document = NULL;
+        cloud_bucket *bucket = NULL;
+        assert_true(trib_ok(trib_config_parse("etc/f.yaml", trib_bytes_text(all[i]), &document)));
+        assert_int_equal(
+            cloud_bucket_open(trib_config_root(document), "etc/f.yaml", NULL, NULL, &bucket).code,
+            TRIB_E_ARGUMENT);
+        assert_null(bucket);
+        assert_memory_equal(trib_message(), "etc/f.yaml:2:", 13);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_checked),
@@ -387,9 +436,11 @@ int main(void) {
         cmocka_unit_test(listings_are_read),
         cmocka_unit_test(hostile_answers_are_corrupt_and_nothing_else),
         cmocka_unit_test(errors_are_read_printable_and_bounded),
+        cmocka_unit_test(a_digest_is_ours_or_the_services_of_a_whole),
         cmocka_unit_test(keys_in_the_order_of_utf16_come_in_that_of_utf8),
         cmocka_unit_test(an_object_is_old_or_new_wherever_the_power_goes),
         cmocka_unit_test(settings_that_cannot_be_are_named),
+        cmocka_unit_test(a_setting_that_quotes_the_file_has_its_place_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

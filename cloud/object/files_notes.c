@@ -6,7 +6,7 @@
 #include "cloud/object/files.h"
 #include "cloud/object/sign.h"
 
-enum { NAME_SIZE = 2 * TRIB_HASH_BYTES + 1, NOTE_CEILING = 512, CHUNK = 1 << 20, TRIES = 100 };
+enum { NAME_SIZE = 2 * TRIB_HASH_BYTES + 1, NOTE_CEILING = 512, TRIES = 100 };
 
 /* .tributary/digests/ab/<the rest of the key's SHA-256> */
 static trib_status note_path(const file_bucket *files, const char *key,
@@ -80,20 +80,21 @@ const file_state *files_note_find(const file_note *note, const file_state *state
     return NULL;
 }
 
+typedef struct opened {
+    const file_bucket *files;
+    int handle;
+} opened;
+
+static trib_status read_opened(void *context, uint64_t offset, uint8_t *ret_bytes, size_t room,
+                               size_t *ret_size) {
+    const opened *o = context;
+    return o->files->disk->read_at(o->files->disk, o->handle, offset, ret_bytes, room, ret_size);
+}
+
 trib_status files_digest(const file_bucket *files, int handle, file_state *ret_state) {
-    const trib_crypto *crypto = trib_crypto_host();
-    TRIB_SCOPED(trib_free_scoped) uint8_t *chunk = trib_allocate(1, CHUNK);
-    TRIB_SCOPED(cloud_hash_drop) trib_hash hash = {.state = {.context = NULL}};
-    if (chunk == NULL) {
-        return TRIB_FAIL(TRIB_E_IO, "no memory for a digest");
-    }
-    TRIB_TRY(crypto->hash_init(&hash));
-    ret_state->size = 0;
-    for (size_t got = CHUNK; got == CHUNK; ret_state->size += got) {
-        TRIB_TRY(files->disk->read_at(files->disk, handle, ret_state->size, chunk, CHUNK, &got));
-        TRIB_TRY(crypto->hash_update(&hash, trib_bytes_of(chunk, got)));
-    }
-    return crypto->hash_finish(&hash, ret_state->sha256);
+    opened o = {files, handle};
+    return cloud_digest_all(&(cloud_digest_source){read_opened, &o}, ret_state->sha256,
+                            &ret_state->size);
 }
 
 /* Of two states of a note the one that the content has now; of a content without a note its own. */

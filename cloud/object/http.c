@@ -23,7 +23,10 @@ typedef struct exchange {
     const http_request *request;
     http_answer *answer;
     size_t sent;
-    trib_status kept; /* why content was not taken */
+    long status;        /* of the answer that comes */
+    uint64_t begun;     /* what the drain had taken before */
+    trib_status kept;   /* why content was not taken */
+    trib_status source; /* why there was none to send */
 } exchange;
 
 static pthread_once_t curl_started = PTHREAD_ONCE_INIT;
@@ -110,8 +113,17 @@ void http_answer_deinit(http_answer *answer) {
 
 /* ---- libcurl's callbacks ---- */
 
+static size_t read_source(exchange *e, uint8_t *to, size_t room) {
+    size_t size = 0;
+    e->source = e->request->source->read(e->request->source->context, to, room, &size);
+    return trib_ok(e->source) ? size : CURL_READFUNC_ABORT;
+}
+
 static size_t on_read(char *to, size_t size, size_t count, void *context) {
     exchange *e = context;
+    if (e->request->source != NULL) {
+        return read_source(e, (uint8_t *)to, size * count);
+    }
     size_t room = size * count, done = 0, begin = 0;
     for (size_t i = 0; i < e->request->piece_count && done < room; i++) {
         trib_bytes piece = e->request->pieces[i];
@@ -132,13 +144,25 @@ static int on_seek(void *context, curl_off_t offset, int origin) {
     if (origin != SEEK_SET || offset < 0) {
         return CURL_SEEKFUNC_FAIL;
     }
+    if (e->request->source != NULL) {
+        e->source = offset == 0 ? e->request->source->begin(e->request->source->context)
+                                : TRIB_FAIL(TRIB_E_RETRY, "the body is asked for in the middle");
+        return trib_ok(e->source) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+    }
     e->sent = (size_t)offset;
     return CURL_SEEKFUNC_OK;
 }
 
 static size_t on_write(char *from, size_t size, size_t count, void *context) {
     exchange *e = context;
-    e->kept = trib_buffer_append(&e->answer->content, trib_bytes_of(from, size * count));
+    trib_bytes part = trib_bytes_of(from, size * count);
+    http_drain *drain = e->request->drain;
+    if (drain != NULL && e->status == (e->begun > 0 ? 206 : 200)) {
+        e->kept = drain->write(drain->context, part);
+        drain->taken += part.size;
+    } else {
+        e->kept = trib_buffer_append(&e->answer->content, part);
+    }
     return trib_ok(e->kept) ? size * count : 0;
 }
 
@@ -172,6 +196,7 @@ static void keep_header(http_answer *answer, const char *line, size_t size) {
     if (header_is(line, size, "etag", answer->etag, sizeof answer->etag) ||
         header_is(line, size, "x-ms-error-code", answer->error_code, sizeof answer->error_code) ||
         header_is(line, size, "x-goog-generation", answer->generation, sizeof answer->generation) ||
+        header_is(line, size, "x-amz-checksum-sha256", answer->checksum, sizeof answer->checksum) ||
         header_is(line, size, "x-amz-meta-tributarysha256", answer->sha256,
                   sizeof answer->sha256) ||
         header_is(line, size, "x-ms-meta-tributarysha256", answer->sha256, sizeof answer->sha256) ||
@@ -201,10 +226,22 @@ static void answer_begin(http_answer *answer) {
     *answer = (http_answer){.content = content};
 }
 
+/* "HTTP/1.1 200 OK", "HTTP/2 200" */
+static long status_of(const char *line, size_t size) {
+    long status = 0;
+    const char *at = memchr(line, ' ', size), *end = line + size;
+    for (at = at != NULL ? at + 1 : end; at < end && *at >= '0' && *at <= '9' && status < 1000;
+         at++) {
+        status = 10 * status + (*at - '0');
+    }
+    return status;
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *context) {
     exchange *e = context;
     if (size * count > 5 && memcmp(line, "HTTP/", 5) == 0) {
         answer_begin(e->answer); /* after "100 Continue" comes the answer itself */
+        e->status = status_of(line, size * count);
     } else {
         keep_header(e->answer, line, size * count);
     }
@@ -229,7 +266,7 @@ static void set_limits(CURL *curl, const http_pool *pool) {
 }
 
 static void set_method(CURL *curl, const http_request *request) {
-    size_t size = http_body_bytes(request);
+    uint64_t size = request->source != NULL ? request->source->size : http_body_bytes(request);
     if (strcmp(request->method, "HEAD") == 0) {
         (void)curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
     } else if (strcmp(request->method, "PUT") == 0) {
@@ -282,6 +319,9 @@ static trib_status judge(CURLcode result, const exchange *e, const http_pool *po
     const char *why = *detail != '\0' ? detail : curl_easy_strerror(result);
     trib_code code = TRIB_E_IO;
     const char *look = "";
+    if (!trib_ok(e->source)) {
+        return e->source;
+    }
     switch ((int)result) {
     case CURLE_OK:
         return TRIB_SUCCESS;
@@ -323,11 +363,16 @@ static trib_status judge(CURLcode result, const exchange *e, const http_pool *po
 }
 
 trib_status http_exchange(http_pool *pool, const http_request *request, http_answer *ret_answer) {
-    exchange e = {.request = request, .answer = ret_answer};
+    exchange e = {.request = request,
+                  .answer = ret_answer,
+                  .begun = request->drain != NULL ? request->drain->taken : 0};
     char detail[CURL_ERROR_SIZE] = "";
     struct curl_slist *list = NULL;
     if (request->overflow) {
         return TRIB_FAIL(TRIB_E_LIMIT, "a header or the address is too long");
+    }
+    if (request->source != NULL) {
+        TRIB_TRY(request->source->begin(request->source->context));
     }
     CURL *curl = take_idle(pool);
     if (curl == NULL) {

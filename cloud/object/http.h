@@ -24,6 +24,24 @@ TRIB_MUST_CHECK trib_status http_pool_create(const char *ca_file, uint32_t timeo
                                              http_pool **ret_pool);
 void http_pool_destroy(http_pool *pool);
 
+/* A body that is made while it is sent. A failure ends the exchange with it. */
+typedef struct http_source {
+    uint64_t size; /* bytes */
+    /* From its first byte on: before each try, and where libcurl must send it again. */
+    TRIB_MUST_CHECK trib_status (*begin)(void *context);
+    TRIB_MUST_CHECK trib_status (*read)(void *context, uint8_t *ret_bytes, size_t room,
+                                        size_t *ret_size);
+    void *context;
+} http_source;
+
+/* Where the content of a success (200, or 206 once bytes were taken) goes instead of into the
+ * answer, while it comes. A failure ends the exchange with it. */
+typedef struct http_drain {
+    TRIB_MUST_CHECK trib_status (*write)(void *context, trib_bytes part);
+    void *context;
+    uint64_t taken; /* bytes, by all tries: another one asks for what comes after them */
+} http_drain;
+
 typedef struct http_request {
     const char *method;
     char url[HTTP_URL_SIZE];
@@ -32,9 +50,11 @@ typedef struct http_request {
     bool overflow;                      /* a header or the URL did not fit */
     trib_bytes pieces[HTTP_MAX_PIECES]; /* the body, one after the other; views */
     size_t piece_count;
-    const char *sigv4;     /* "aws:amz:REGION:s3", or NULL */
-    const char *user_key;  /* "ACCESS:SECRET" with sigv4 */
-    bool error_in_success; /* an error may come with status 200 */
+    const http_source *source; /* of a PUT: instead of pieces; NULL: none */
+    http_drain *drain;         /* NULL: none */
+    const char *sigv4;         /* "aws:amz:REGION:s3", or NULL */
+    const char *user_key;      /* "ACCESS:SECRET" with sigv4 */
+    bool error_in_success;     /* an error may come with status 200 */
 } http_request;
 
 void http_header(http_request *request, const char *format, ...) TRIB_PRINTF(2, 3);
@@ -45,6 +65,7 @@ typedef struct http_answer {
     char etag[256];      /* with its quotes */
     char error_code[64]; /* Azure's, of a header */
     char sha256[65];     /* our metadata; "" without */
+    char checksum[48];   /* S3's own SHA-256 of the whole, in base64; "" without */
     char put_id[33];
     char generation[32];  /* Google's */
     uint64_t length;      /* Content-Length */

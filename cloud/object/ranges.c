@@ -61,8 +61,7 @@ static trib_status receive_one(receiving *r, uint32_t index, http_answer *answer
     trib_status status =
         r->remote->service->range(r->remote, r->key, r->stat, offset, size, answer);
     if (status.code == TRIB_E_STATE) {
-        return TRIB_FAIL(TRIB_E_RETRY, "%s: key '%.300s' was replaced while it was read: try again",
-                         r->remote->interface.backend, r->key);
+        return cloud_replaced(r->remote, r->key);
     }
     TRIB_TRY(status);
     if (answer->content.size != size) {
@@ -98,15 +97,21 @@ static trib_status run(receiving *r) {
     return count == 0 ? TRIB_SUCCESS : trib_workers_run(receive, contexts, count);
 }
 
-static trib_status compare(receiving *r) {
+trib_status cloud_replaced(const cloud_remote *remote, const char *key) {
+    return TRIB_FAIL(TRIB_E_RETRY, "%s: key '%.300s' was replaced while it was read: try again",
+                     remote->interface.backend, key);
+}
+
+trib_status cloud_digest_compare(const cloud_remote *remote, const char *key,
+                                 const cloud_stat *stat, trib_hash *hash) {
     uint8_t found[TRIB_HASH_BYTES];
-    TRIB_TRY(trib_crypto_host()->hash_finish(&r->hash, found));
-    if (r->stat->info.has_sha256 && memcmp(found, r->stat->info.sha256, sizeof found) != 0) {
+    TRIB_TRY(trib_crypto_host()->hash_finish(hash, found));
+    if (stat->info.has_sha256 && memcmp(found, stat->info.sha256, sizeof found) != 0) {
         return TRIB_FAIL(TRIB_E_CORRUPT,
                          "%s: %s '%.100s', key '%.300s' is damaged: its bytes are not those of its "
                          "SHA-256 (put it anew)",
-                         r->remote->interface.backend, r->remote->service->bucket_word,
-                         r->remote->bucket, r->key);
+                         remote->interface.backend, remote->service->bucket_word, remote->bucket,
+                         key);
     }
     return TRIB_SUCCESS;
 }
@@ -129,7 +134,7 @@ trib_status cloud_ranges_get(cloud_remote *remote, const char *key, const cloud_
         status = run(&r);
     }
     if (trib_ok(status)) {
-        status = compare(&r);
+        status = cloud_digest_compare(remote, key, stat, &r.hash);
     }
     trib_crypto_host()->hash_deinit(&r.hash);
     (void)pthread_cond_destroy(&r.turned);

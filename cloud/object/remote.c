@@ -20,22 +20,22 @@ static trib_status read_whole(const cloud_body *body, trib_buffer *ret_content) 
     return TRIB_SUCCESS;
 }
 
-static trib_status digest_of(const cloud_body *body, uint8_t ret_sha256[TRIB_HASH_BYTES]) {
-    enum { CHUNK = 1 << 20 };
-    const trib_crypto *crypto = trib_crypto_host();
-    TRIB_SCOPED(trib_free_scoped) uint8_t *chunk = trib_allocate(1, CHUNK);
-    TRIB_SCOPED(cloud_hash_drop) trib_hash hash = {.state = {.context = NULL}};
-    if (chunk == NULL) {
-        return TRIB_FAIL(TRIB_E_IO, "no memory for a digest");
-    }
-    TRIB_TRY(crypto->hash_init(&hash));
-    for (uint64_t at = 0; at < body->size;) {
-        size_t size = body->size - at < CHUNK ? (size_t)(body->size - at) : CHUNK;
-        TRIB_TRY(body->read(body->context, at, chunk, size));
-        TRIB_TRY(crypto->hash_update(&hash, trib_bytes_of(chunk, size)));
-        at += size;
-    }
-    return crypto->hash_finish(&hash, ret_sha256);
+static trib_status read_some(void *context, uint64_t offset, uint8_t *ret_bytes, size_t room,
+                             size_t *ret_size) {
+    const cloud_body *body = context;
+    uint64_t left = body->size - offset;
+    size_t size = left < room ? (size_t)left : room;
+    *ret_size = size;
+    return size == 0 ? TRIB_SUCCESS : body->read(body->context, offset, ret_bytes, size);
+}
+
+static trib_status digest_of(const cloud_body *body, char ret_hex[REMOTE_HEX_SIZE]) {
+    cloud_body copy = *body;
+    uint8_t sha256[TRIB_HASH_BYTES];
+    uint64_t size;
+    TRIB_TRY(cloud_digest_all(&(cloud_digest_source){read_some, &copy}, sha256, &size));
+    trib_hex(trib_bytes_of(sha256, sizeof sha256), ret_hex);
+    return TRIB_SUCCESS;
 }
 
 /* The answer to a try that did its work was lost, and a later one found the object there. */
@@ -81,15 +81,40 @@ static trib_status absent_check(cloud_remote *remote, const char *key) {
                      remote->interface.backend, remote->service->bucket_word, remote->bucket, key);
 }
 
+/* Its digest goes before it where that costs little or is needed: a server that compares none that
+ * comes behind has the object already when that shows. */
+static trib_status put_one(cloud_remote *remote, cloud_upload *upload) {
+    const cloud_body *body = upload->body;
+    uint32_t tries = 0;
+    bool unchecked = false;
+    if (upload->if_absent) {
+        TRIB_TRY(absent_check(remote, upload->key));
+    }
+    bool before = body->size <= REMOTE_TWICE_BYTES || upload->if_absent || remote->no_trailers;
+    if (body->sha256 == NULL && !before) {
+        trib_status status = remote->service->put_one(remote, upload, &tries, &unchecked);
+        if (!unchecked) {
+            return settle(remote, upload, status, tries);
+        }
+    }
+    if (body->sha256 == NULL) {
+        TRIB_TRY(digest_of(body, upload->sha256));
+    }
+    bool refused = unchecked;
+    trib_status status = remote->service->put_one(remote, upload, &tries, &unchecked);
+    if (refused && trib_ok(status)) { /* and not for another reason */
+        remote->no_trailers = true;
+    }
+    return settle(remote, upload, status, tries);
+}
+
 static trib_status put_large(cloud_remote *remote, cloud_upload *upload) {
-    uint8_t sha256[TRIB_HASH_BYTES];
     uint32_t tries = 0;
     if (upload->if_absent) { /* before a gigabyte has travelled in vain; finishing looks again */
         TRIB_TRY(absent_check(remote, upload->key));
     }
     if (upload->body->sha256 == NULL) {
-        TRIB_TRY(digest_of(upload->body, sha256));
-        trib_hex(trib_bytes_of(sha256, sizeof sha256), upload->sha256);
+        TRIB_TRY(digest_of(upload->body, upload->sha256));
     }
     TRIB_SCOPED(trib_free_scoped)
     upload_part *parts = trib_allocate(upload->part_count, sizeof *parts);
@@ -143,7 +168,11 @@ static trib_status put(cloud_bucket *bucket, const char *key, const cloud_body *
         trib_hex(trib_bytes_of(body->sha256, TRIB_HASH_BYTES), upload->sha256);
     }
     TRIB_TRY(cloud_parts_plan(body->size, &upload->part_bytes, &upload->part_count));
-    return upload->part_count == 1 ? put_small(remote, upload) : put_large(remote, upload);
+    if (upload->part_count == 1) {
+        return put_small(remote, upload);
+    }
+    return !upload->resume && body->size <= remote->one_request_bytes ? put_one(remote, upload)
+                                                                      : put_large(remote, upload);
 }
 
 /* ---- the others ---- */
@@ -153,7 +182,9 @@ static trib_status get(cloud_bucket *bucket, const char *key, const cloud_sink *
     cloud_stat stat;
     TRIB_TRY(cloud_bucket_key_check(key));
     TRIB_TRY(remote->service->stat(remote, key, &stat));
-    return cloud_ranges_get(remote, key, &stat, sink);
+    return stat.info.size > 0 && stat.info.size <= remote->one_request_bytes
+               ? cloud_stream_get(remote, key, &stat, sink)
+               : cloud_ranges_get(remote, key, &stat, sink);
 }
 
 static trib_status head(cloud_bucket *bucket, const char *key, cloud_object_info *ret_info) {
@@ -240,6 +271,13 @@ void cloud_stat_fill(const char *key, const http_answer *answer, cloud_stat *ret
     (void)snprintf(stat.put_id, sizeof stat.put_id, "%s", answer->put_id);
     stat.info.has_sha256 = strlen(answer->sha256) == 2 * TRIB_HASH_BYTES &&
                            trib_ok(trib_unhex(answer->sha256, stat.info.sha256, TRIB_HASH_BYTES));
+    /* That of a whole; of parts it is their digests' digest, with a count behind it. */
+    if (answer->sha256[0] == '\0' && strlen(answer->checksum) == 44) {
+        size_t size = 0;
+        stat.info.has_sha256 =
+            trib_ok(cloud_unbase64(answer->checksum, stat.info.sha256, TRIB_HASH_BYTES, &size)) &&
+            size == TRIB_HASH_BYTES;
+    }
     *ret_stat = stat;
 }
 

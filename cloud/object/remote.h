@@ -9,12 +9,20 @@
 #ifndef CLOUD_OBJECT_REMOTE_H
 #define CLOUD_OBJECT_REMOTE_H
 
+#include <stdatomic.h>
+
 #include "cloud/object/answers.h"
 #include "cloud/object/http.h"
 #include "cloud/object/retry.h"
 #include "cloud/object/sign.h"
 
-enum { REMOTE_TAG_SIZE = 96, REMOTE_HEX_SIZE = 2 * TRIB_HASH_BYTES + 1, REMOTE_PUT_ID_SIZE = 33 };
+enum {
+    REMOTE_TAG_SIZE = 96,
+    REMOTE_HEX_SIZE = 2 * TRIB_HASH_BYTES + 1,
+    REMOTE_PUT_ID_SIZE = 33,
+    REMOTE_TWICE_BYTES =
+        64 << 20 /* up to here a body is read twice rather than hashed on the way */
+};
 #define REMOTE_PARTS ".tributary/parts/"
 
 typedef struct cloud_remote cloud_remote;
@@ -63,6 +71,14 @@ typedef struct cloud_service {
     bool (*refused)(cloud_remote *remote, const http_answer *answer);
     TRIB_MUST_CHECK trib_status (*put_whole)(cloud_remote *remote, const cloud_upload *upload,
                                              trib_bytes content, uint32_t *ret_tries);
+    /* Of a body that is read while it is sent, its digest before it or, where upload->sha256 is "",
+     * behind it. `ret_unchecked`: the server may not have compared that. NULL, as the next: what is
+     * more than a part goes in parts only. */
+    TRIB_MUST_CHECK trib_status (*put_one)(cloud_remote *remote, const cloud_upload *upload,
+                                           uint32_t *ret_tries, bool *ret_unchecked);
+    /* All that the drain has not taken yet. */
+    TRIB_MUST_CHECK trib_status (*get_one)(cloud_remote *remote, const char *key,
+                                           const cloud_stat *stat, http_drain *drain);
     /* With resume: finds what is there and fills `known`. */
     TRIB_MUST_CHECK trib_status (*parts_begin)(cloud_remote *remote, cloud_upload *upload);
     TRIB_MUST_CHECK trib_status (*part_put)(cloud_remote *remote, cloud_upload *upload,
@@ -91,6 +107,8 @@ struct cloud_remote {
     http_pool *pool;
     cloud_retry retry;
     cloud_wait wait;
+    uint64_t one_request_bytes; /* objects up to here go in one request */
+    atomic_bool no_trailers;    /* the server has shown that it knows none */
     char bucket[256];
     char base[2048]; /* URL before the bucket or the key, without a slash at its end */
 };
@@ -121,6 +139,9 @@ TRIB_MUST_CHECK trib_status cloud_remote_judge(const cloud_remote *remote, const
 /* Both. */
 TRIB_MUST_CHECK trib_status cloud_remote_do(cloud_remote *remote, const char *key,
                                             http_request *request, http_answer *ret_answer);
+/* Likewise; success where the answer's code is `missing`, the service's word for no such object. */
+TRIB_MUST_CHECK trib_status cloud_remote_do_removal(cloud_remote *remote, const char *key,
+                                                    http_request *request, const char *missing);
 /* A listing of which the services' own pages are read. */
 TRIB_MUST_CHECK trib_status cloud_remote_page(cloud_remote *remote, http_request *request,
                                               answer_kind kind, answer_page *page);
@@ -136,6 +157,14 @@ TRIB_MUST_CHECK trib_status cloud_parts_plan(uint64_t size, size_t *ret_part_byt
                                              uint32_t *ret_count);
 /* ranges.c */
 TRIB_MUST_CHECK trib_status cloud_ranges_get(cloud_remote *remote, const char *key,
+                                             const cloud_stat *stat, const cloud_sink *sink);
+/* TRIB_E_RETRY: the object is another one now. */
+TRIB_MUST_CHECK trib_status cloud_replaced(const cloud_remote *remote, const char *key);
+/* Finishes the hash of all that came. */
+TRIB_MUST_CHECK trib_status cloud_digest_compare(const cloud_remote *remote, const char *key,
+                                                 const cloud_stat *stat, trib_hash *hash);
+/* stream.c: by service->get_one */
+TRIB_MUST_CHECK trib_status cloud_stream_get(cloud_remote *remote, const char *key,
                                              const cloud_stat *stat, const cloud_sink *sink);
 
 #endif

@@ -160,7 +160,11 @@ trib_status cloud_remote_send(cloud_remote *remote, const char *key, http_reques
     cloud_schedule_init(&schedule, &remote->retry, &remote->wait);
     for (bool refused = false;;) {
         answer_error error;
+        uint64_t taken = request->drain != NULL ? request->drain->taken : 0;
         trib_status status = try_once(remote, request, ret_answer, &error);
+        if (request->drain != NULL && request->drain->taken > taken + CLOUD_BUCKET_PART_BYTES) {
+            cloud_schedule_init(&schedule, &remote->retry, &remote->wait); /* it gets on */
+        }
         ret_answer->tries = schedule.tried + 1;
         if (!trib_ok(status) && status.code != TRIB_E_RETRY) {
             return fail(remote, key, status.code, trib_message());
@@ -195,6 +199,17 @@ trib_status cloud_remote_do(cloud_remote *remote, const char *key, http_request 
                             http_answer *ret_answer) {
     TRIB_TRY(cloud_remote_send(remote, key, request, ret_answer));
     return cloud_remote_judge(remote, key, ret_answer);
+}
+
+trib_status cloud_remote_do_removal(cloud_remote *remote, const char *key, http_request *request,
+                                    const char *missing) {
+    TRIB_SCOPED(http_answer_deinit) http_answer answer = {.content = {.ceiling = 64 << 10}};
+    answer_error error;
+    TRIB_TRY(cloud_remote_send(remote, key, request, &answer));
+    describe(&answer, &error);
+    return answer.status == 404 && strcmp(error.code, missing) == 0
+               ? TRIB_SUCCESS
+               : cloud_remote_judge(remote, key, &answer);
 }
 
 trib_status cloud_remote_page(cloud_remote *remote, http_request *request, answer_kind kind,

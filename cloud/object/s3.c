@@ -9,6 +9,8 @@
 
 #include "cloud/object/s3.h"
 
+enum { ONE_REQUEST_MB = 64 };
+
 static const service_error errors[] = {
     {"RequestTimeTooSkewed", TRIB_E_DENIED, "the clock"},
     {"SignatureDoesNotMatch", TRIB_E_DENIED, "secret_key"},
@@ -35,6 +37,9 @@ static trib_status sign(cloud_remote *remote, http_request *request) {
     request->user_key = s3->user_key;
     if (s3->session_token[0] != '\0') {
         http_header(request, "x-amz-security-token: %s", s3->session_token);
+    }
+    if (request->drain != NULL && request->drain->taken > 0) {
+        http_header(request, "Range: bytes=%llu-", (unsigned long long)request->drain->taken);
     }
     return TRIB_SUCCESS;
 }
@@ -90,6 +95,7 @@ static trib_status stat(cloud_remote *remote, const char *key, cloud_stat *ret_s
     TRIB_SCOPED(http_answer_deinit) http_answer answer = {.content = {.ceiling = 64 << 10}};
     TRIB_TRY(s3_request(remote, "HEAD", key, "", &request));
     TRIB_TRY(s3_body(request, trib_bytes_of(NULL, 0)));
+    http_header(request, "x-amz-checksum-mode: ENABLED");
     TRIB_TRY(cloud_remote_do(remote, key, request, &answer));
     cloud_stat_fill(key, &answer, ret_stat);
     return TRIB_SUCCESS;
@@ -134,15 +140,9 @@ static trib_status list(cloud_remote *remote, const char *prefix, const char *af
 
 static trib_status take_away(cloud_remote *remote, const char *key) {
     TRIB_SCOPED(cloud_request_destroy) http_request *request = NULL;
-    TRIB_SCOPED(http_answer_deinit) http_answer answer = {.content = {.ceiling = 64 << 10}};
     TRIB_TRY(s3_request(remote, "DELETE", key, "", &request));
     TRIB_TRY(s3_body(request, trib_bytes_of(NULL, 0)));
-    TRIB_TRY(cloud_remote_send(remote, key, request, &answer));
-    answer_error error;
-    answer_error_read(trib_buffer_view(&answer.content), &error);
-    return answer.status == 404 && strcmp(error.code, "NoSuchKey") == 0
-               ? TRIB_SUCCESS
-               : cloud_remote_judge(remote, key, &answer);
+    return cloud_remote_do_removal(remote, key, request, "NoSuchKey");
 }
 
 static void wipe(cloud_remote *remote) {
@@ -156,6 +156,8 @@ static const cloud_service service = {
     .errors = errors,
     .sign = sign,
     .put_whole = put_whole,
+    .put_one = s3_put_one,
+    .get_one = s3_get_one,
     .parts_begin = s3_parts_begin,
     .part_put = s3_part_put,
     .parts_finish = s3_parts_finish,
@@ -191,6 +193,12 @@ static trib_status fill(s3_bucket *s3, const cloud_s3_config *config) {
         config->endpoint != NULL && config->endpoint[0] != '\0' ? config->endpoint : amazon,
         config->ca_file, &config->retry));
     TRIB_TRY(place_bucket(&s3->remote, config->path_style));
+    uint64_t one_mb = config->one_request_mb != 0 ? config->one_request_mb : ONE_REQUEST_MB;
+    if (one_mb > CLOUD_S3_MAX_ONE_REQUEST_MB) {
+        return TRIB_FAIL(TRIB_E_ARGUMENT, "one_request_mb: %u is more than %d",
+                         config->one_request_mb, CLOUD_S3_MAX_ONE_REQUEST_MB);
+    }
+    s3->remote.one_request_bytes = one_mb << 20;
     TRIB_TRY(cloud_setting("access_key", config->access_key, NULL, access, sizeof access));
     if (strchr(access, ':') != NULL) {
         return TRIB_FAIL(TRIB_E_ARGUMENT, "access_key holds a ':'");

@@ -25,6 +25,10 @@ TRIB_MUST_CHECK trib_status s3_request(const cloud_remote *remote, const char *m
 TRIB_MUST_CHECK trib_status s3_body(http_request *request, trib_bytes body);
 void s3_describe(http_request *request, const cloud_upload *upload);
 
+TRIB_MUST_CHECK trib_status s3_put_one(cloud_remote *remote, const cloud_upload *upload,
+                                       uint32_t *ret_tries, bool *ret_unchecked);
+TRIB_MUST_CHECK trib_status s3_get_one(cloud_remote *remote, const char *key,
+                                       const cloud_stat *found, http_drain *drain);
 TRIB_MUST_CHECK trib_status s3_parts_begin(cloud_remote *remote, cloud_upload *upload);
 TRIB_MUST_CHECK trib_status s3_part_put(cloud_remote *remote, cloud_upload *upload, uint32_t index,
                                         trib_bytes content);

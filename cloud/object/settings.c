@@ -67,7 +67,8 @@ static trib_status read_retry(trib_value root, cloud_retry *ret_retry) {
     TRIB_TRY(trib_config_u32(map, "most_ms", 1, 600000, &ret_retry->most_ms));
     TRIB_TRY(trib_config_u32(map, "budget_ms", 1, 86400000, &ret_retry->budget_ms));
     TRIB_TRY(trib_config_u32(map, "timeout_ms", 1000, 600000, &ret_retry->timeout_ms));
-    return trib_config_u32(map, "connections", 1, 32, &ret_retry->connections);
+    return trib_config_u32(map, "connections", 1, CLOUD_BUCKET_MAX_CONNECTIONS,
+                           &ret_retry->connections);
 }
 
 static trib_status open_files(texts *all, trib_disk *disk, const trib_clock *clock,
@@ -81,9 +82,9 @@ static trib_status open_files(texts *all, trib_disk *disk, const trib_clock *clo
 }
 
 static trib_status open_s3(texts *all, const cloud_retry *retry, cloud_bucket **ret_bucket) {
-    static const char *const keys[] = {"endpoint",   "region",     "bucket",
-                                       "access_key", "secret_key", "session_token",
-                                       "ca_file",    "path_style", NULL};
+    static const char *const keys[] = {
+        "endpoint",      "region",  "bucket",     "access_key",     "secret_key",
+        "session_token", "ca_file", "path_style", "one_request_mb", NULL};
     cloud_s3_config config = {.retry = *retry};
     TRIB_TRY(trib_config_only(all->map, keys));
     TRIB_TRY(take(all, "endpoint", &config.endpoint));
@@ -94,6 +95,8 @@ static trib_status open_s3(texts *all, const cloud_retry *retry, cloud_bucket **
     TRIB_TRY(take(all, "session_token", &config.session_token));
     TRIB_TRY(take_path(all, "ca_file", &config.ca_file));
     TRIB_TRY(trib_config_flag(all->map, "path_style", &config.path_style));
+    TRIB_TRY(trib_config_u32(all->map, "one_request_mb", 1, CLOUD_S3_MAX_ONE_REQUEST_MB,
+                             &config.one_request_mb));
     return cloud_bucket_s3(&config, ret_bucket);
 }
 
@@ -149,7 +152,10 @@ trib_status cloud_bucket_open(trib_value map, const char *file, trib_disk *disk,
                          : which == 1 ? open_s3(&all, &retry, ret_bucket)
                          : which == 2 ? open_azure(&all, &retry, ret_bucket)
                                       : open_gcs(&all, &retry, ret_bucket);
-    if (status.code == TRIB_E_ARGUMENT && strstr(trib_message(), file) == NULL) {
+    /* A backend knows of no file; it may quote one's name all the same. */
+    bool placed =
+        strncmp(trib_message(), file, strlen(file)) == 0 && trib_message()[strlen(file)] == ':';
+    if (status.code == TRIB_E_ARGUMENT && !placed) {
         char why[400];
         (void)snprintf(why, sizeof why, "%s", trib_message());
         return trib_value_refuse(all.map, "%s", why);

@@ -1,6 +1,7 @@
 /* The `object` map of a config file as a bucket: one of
  *     file: {folder, shared}
- *     s3: {bucket, access_key, secret_key, endpoint, region, session_token, ca_file, path_style}
+ *     s3: {bucket, access_key, secret_key, endpoint, region, session_token, ca_file, path_style,
+ *          one_request_mb}
  *     azure: {account, container, account_key or sas, endpoint, ca_file}
  *     gcs: {bucket, service_account, endpoint, ca_file}
  * and retry: {tries, first_ms, most_ms, budget_ms, timeout_ms, connections}. Keys that are secrets

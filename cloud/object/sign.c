@@ -14,6 +14,25 @@ trib_status cloud_md5(trib_bytes bytes, uint8_t ret_md5[CLOUD_MD5_BYTES]) {
                : TRIB_FAIL(TRIB_E_INTERNAL, "OpenSSL computes no MD5, which object storage needs");
 }
 
+trib_status cloud_digest_all(const cloud_digest_source *source, uint8_t ret_sha256[TRIB_HASH_BYTES],
+                             uint64_t *ret_size) {
+    enum { CHUNK = 256 << 10 }; /* in a cache still when it is digested */
+    const trib_crypto *crypto = trib_crypto_host();
+    TRIB_SCOPED(trib_free_scoped) uint8_t *chunk = trib_allocate(1, CHUNK);
+    TRIB_SCOPED(cloud_hash_drop) trib_hash hash = {.state = {.context = NULL}};
+    uint64_t size = 0;
+    if (chunk == NULL) {
+        return TRIB_FAIL(TRIB_E_IO, "no memory for a digest");
+    }
+    TRIB_TRY(crypto->hash_init(&hash));
+    for (size_t got = CHUNK; got == CHUNK; size += got) {
+        TRIB_TRY(source->read(source->context, size, chunk, CHUNK, &got));
+        TRIB_TRY(crypto->hash_update(&hash, trib_bytes_of(chunk, got)));
+    }
+    *ret_size = size;
+    return crypto->hash_finish(&hash, ret_sha256);
+}
+
 static void encode(trib_bytes bytes, const char *alphabet, bool padded, char *ret_text) {
     size_t out = 0;
     for (size_t at = 0; at < bytes.size; at += 3) {

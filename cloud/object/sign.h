@@ -14,6 +14,15 @@
 enum { CLOUD_MD5_BYTES = 16, CLOUD_MD5_TEXT = 25 /* base64 and a zero */ };
 
 TRIB_MUST_CHECK trib_status cloud_md5(trib_bytes bytes, uint8_t ret_md5[CLOUD_MD5_BYTES]);
+/* SHA-256 of what `read` gives, by offset, until it gives less than there is room for. */
+typedef struct cloud_digest_source {
+    TRIB_MUST_CHECK trib_status (*read)(void *context, uint64_t offset, uint8_t *ret_bytes,
+                                        size_t room, size_t *ret_size);
+    void *context;
+} cloud_digest_source;
+TRIB_MUST_CHECK trib_status cloud_digest_all(const cloud_digest_source *source,
+                                             uint8_t ret_sha256[TRIB_HASH_BYTES],
+                                             uint64_t *ret_size);
 /* RFC 4648, section 4; `ret_text` holds 4 * ((size + 2) / 3) + 1. */
 void cloud_base64(trib_bytes bytes, char *ret_text);
 /* Section 5, without padding: of JWTs. */

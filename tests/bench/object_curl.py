@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """object: MB/s of 1 GB into and out of versitygw, file to file. The reference is the program curl with its own
 signing (--aws-sigv4), doing the same to the same server in the same run, in turn. Ours computes and compares the
-SHA-256 of all that goes by; curl compares nothing. Ratios are the medians over the pairs. --mb N: less of it.
+SHA-256 of all that goes by, and the server compares it on the way in; curl compares nothing. Both send one request:
+ours is set as docs/object-storage.md advises for a server that is near (one_request_mb). With --parts it goes and
+comes as it does by default. Ratios are the medians over the pairs. --mb N: less of it.
 """
 import argparse
 import os
@@ -59,6 +61,7 @@ def measure(settings, folder, size):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mb", type=int, default=1024)
+    parser.add_argument("--parts", action="store_true")
     options = parser.parse_args()
     if shutil.which("curl") is None:
         print("curl is not installed", file=sys.stderr)
@@ -73,6 +76,8 @@ def main():
         except Unavailable as why:
             print(why, file=sys.stderr)
             sys.exit(77)
+        if not options.parts:
+            settings["OBJECT_ONE_REQUEST_MB"] = "5120"
         measure(settings, pathlib.Path(folder), options.mb << 20)
 
 

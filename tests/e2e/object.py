@@ -244,9 +244,110 @@ def clock_off(settings, expected, words=("behind", "ahead")):
         bad(settings, (*expected, word), "put", "k", 3, 1, before=("faketime", "-f", off))
 
 
+def trailing(servers, settings):
+    """More than is read twice, in one request: the checksum goes behind the body, and the server compares it."""
+    size = 72 * MB + 5
+    with FaultProxy(settings["OBJECT_ENDPOINT"]) as proxy:
+        via = {**through(settings, proxy), "OBJECT_ONE_REQUEST_MB": "5120", "OBJECT_TIMEOUT_MS": "20000"}
+        good(via, "put", "trailing", size, 1)
+        assert proxy.trailers == 1
+        good(via, "get", "trailing", size, 1)
+        proxy.plan("flip", every=1, methods=("PUT",), most=1)
+        good(via, "put", "trailing", size, 2)
+        assert proxy.done == 1 and proxy.trailers == 3, f"{proxy.trailers} with a checksum behind"
+        proxy.plan("cut-request", every=1, methods=("PUT",), most=1)
+        good(via, "put", "trailing", size, 3)
+        proxy.plan("lose-answer", every=1, methods=("PUT",), most=1)
+        good(via, "put", "trailing", size, 4)
+        # A get goes on from where it was cut.
+        proxy.plan("cut-answer", every=1, methods=("GET",), most=2)
+        before = proxy.downloaded
+        good(via, "get", "trailing", size, 4)
+        assert proxy.done == 2 and proxy.downloaded - before < 1.8 * size, proxy.downloaded - before
+        for fault in ("no-trailer", "word-for-digest", "mute"):
+            proxy.plan(fault, every=1)
+            good(via, "put", f"trailing-{fault}", size, 5)
+            proxy.plan(None)
+            good(via, "get", f"trailing-{fault}", size, 5)
+            good(via, "remove", f"trailing-{fault}")
+        trailers = proxy.trailers
+        good(via, "put", "trailing-first", size, 6, "absent")  # the digest is before it
+        bad(via, "^state: ", "put", "trailing-first", size, 7, "absent")
+        assert proxy.trailers == trailers
+        good(via, "remove", "trailing-first")
+    bad(settings | {"OBJECT_ONE_REQUEST_MB": "5121"}, ("^argument: ", "one_request_mb"), "head", "trailing")
+    damaged_in_the_server(servers, via | {"OBJECT_ENDPOINT": settings["OBJECT_ENDPOINT"]}, "trailing", size, 4)
+    good(settings, "remove", "trailing")
+
+
+def damaged_in_the_server(servers, settings, key, size, seed):
+    """Its files are the objects; nothing but the digest that a reader compares can tell."""
+    path = next(servers.folder.glob(f"versitygw-*/*/{key}"))
+    with open(path, "r+b") as file:
+        file.seek(size // 2)
+        byte = file.read(1)[0]
+        file.seek(size // 2)
+        file.write(bytes([byte ^ 1]))
+    for one_request in ("1", "5120"):
+        fine, said = call({**settings, "OBJECT_ONE_REQUEST_MB": one_request}, "read", key)
+        assert not fine and re.search("^corrupt: .*damaged", said), said
+
+
+def tokens(settings):
+    """A session's token goes with each request, and the signature covers it."""
+    with FaultProxy(settings["OBJECT_ENDPOINT"]) as proxy:
+        via = {**through(settings, proxy), "OBJECT_SESSION_TOKEN": "Session/Token+of==MANY-letters"}
+        proxy.secret = settings["OBJECT_SECRET_KEY"]
+        proxy.plan("signed", every=1)
+        good(via, "put", "tokens/a b+c=d", 100, 1)
+        good(via, "put", "tokens/a b+c=d", PART + 1, 1)
+        good(via, "head", "tokens/a b+c=d")
+        good(via, "remove", "tokens/a b+c=d")
+        without = {key: value for key, value in via.items() if key != "OBJECT_SESSION_TOKEN"}
+        bad(without, "^denied: ", "head", "k")
+        bad({**via, "OBJECT_SECRET_KEY": "wrong"}, ("^denied: ", "secret_key"), "put", "k", 9, 1)
+        assert proxy.done > 5
+
+
+def certificates(folder):
+    """An authority of the test's own, a server's certificate by it, and an authority that has nothing to do with it."""
+    def openssl(*words):
+        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True, cwd=folder)
+    folder.mkdir()
+    for name in ("ours", "other"):
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 2, "-subj", f"/CN={name}", "-keyout",
+                f"{name}.key", "-out", f"{name}.pem")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=server", "-keyout", "server.key", "-out", "server.csr")
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ours.pem", "-CAkey", "ours.key", "-CAcreateserial",
+            "-days", 2, "-extfile", "names", "-out", "server.pem")
+    return folder
+
+
+def tls(settings, folder):
+    """Before a proxy that speaks TLS: by whose authority a server is believed."""
+    made = certificates(folder / "certificates")
+    with FaultProxy(settings["OBJECT_ENDPOINT"], tls=made) as proxy:
+        via = through(settings, proxy)
+        via["OBJECT_ENDPOINT"] = via["OBJECT_ENDPOINT"].replace("http://", "https://")
+        right = {**via, "OBJECT_CA_FILE": str(made / "ours.pem")}
+        good(right, "put", "tls/a", 3 * PART, 1)
+        good(right, "get", "tls/a", 3 * PART, 1)
+        good(right, "remove", "tls/a")
+        for wrong in ({"OBJECT_CA_FILE": str(made / "other.pem")}, {"OBJECT_CA_FILE": str(made / "none.pem")}, {}):
+            bad({**via, **wrong}, ("^denied: ", "ca_file"), "head", "tls/a")
+        elsewhere = right["OBJECT_ENDPOINT"].replace("127.0.0.1", "localhost")
+        bad({**right, "OBJECT_ENDPOINT": elsewhere}, ("^denied: ", "ca_file"), "head", "tls/a")
+
+
 def s3(servers):
     settings = servers.versitygw()
     said = contract(settings)
+    in_parts = {**settings, "OBJECT_ONE_REQUEST_MB": "1"}
+    said += f"; in parts {contract(in_parts)}"
+    trailing(servers, settings)
+    tokens(settings)
+    tls(settings, servers.folder)
     s3_mistakes(settings)
     common_mistakes(settings, "bucket")
     bad({**settings, "OBJECT_SESSION_TOKEN": "x" * 5000}, ("^argument: ", "session_token"), "list", "", "")
@@ -255,6 +356,7 @@ def s3(servers):
     good(hosted, "get", "virtual/a +b", PART + 5, 1)
     assert "virtual/a +b" in good(hosted, "list", "virtual/", "")
     faults(settings)
+    faults(in_parts)
     resumed(settings)
     return said
 
@@ -379,6 +481,10 @@ def gcs(servers):
 def minio(servers):
     settings = servers.minio()
     said = contract(settings)
+    said += f"; in parts {contract({**settings, 'OBJECT_ONE_REQUEST_MB': '1'})}"
+    good({**settings, "OBJECT_ONE_REQUEST_MB": "5120"}, "put", "trailing", 72 * MB + 5, 1)
+    good(settings, "get", "trailing", 72 * MB + 5, 1)
+    good(settings, "remove", "trailing")
     s3_mistakes(settings)
     faults(settings)
     resumed(settings)

@@ -52,12 +52,26 @@ static void read_cloud(trib_bytes text) {
     cloud_config_deinit(&config);
 }
 
+/* A bucket of files makes its folder, wherever that is: not here. Nor are secrets read from files:
+ * from some, reading does not come back. ("token_file" and "ca_file" only name theirs.) */
+static bool reaches_out(trib_bytes text) {
+    for (size_t at = 0; at < text.size; at++) {
+        size_t left = text.size - at;
+        const uint8_t *here = text.data + at;
+        if (*here == '\\' || (left >= 6 && memcmp(here, "folder", 6) == 0) ||
+            (left >= 4 && memcmp(here, "file", 4) == 0 && (at == 0 || here[-1] != '_'))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size > 0) {
         trib_bytes text = trib_bytes_of(data + 1, size - 1);
         if (data[0] % 2 == 0) {
             read_edge(text);
-        } else {
+        } else if (!reaches_out(text)) {
             read_cloud(text);
         }
     }

@@ -19,6 +19,65 @@ static const char cloud_config[] =
     "authorities: ca.pem\napi: {listen: 127.0.0.1:8700, token_file: token}\n"
     "log: {format: text, level: debug}\n";
 
+static const char s3_config[] =
+    "state: state\n"
+    "broker: {uri: 'ssl://localhost:8883', ca: ca.pem, certificate: own.pem, key: own.key}\n"
+    "authorities: ca.pem\napi: {listen: 127.0.0.1:8700, token_file: token}\n"
+    "object:\n  s3: {endpoint: 'https://o.example.net', bucket: plants, access_key: a,"
+    " secret_key: s, session_token: t, region: us-east-1, path_style: true, one_request_mb: 64}\n"
+    "  retry: {tries: 2, first_ms: 1, most_ms: 9, budget_ms: 60000, timeout_ms: 1000,"
+    " connections: 2}\n"
+    "bridge: {kafka: {bootstrap.servers: 'localhost:9092', enable.idempotence: true}}\n";
+static const char azure_config[] =
+    "state: state\n"
+    "broker: {uri: 'ssl://localhost:8883', ca: ca.pem, certificate: own.pem, key: own.key}\n"
+    "authorities: ca.pem\napi: {listen: 127.0.0.1:8700, token_file: token}\n"
+    "object: {azure: {account: plant, container: plants, account_key: 'a2V5'}}\n";
+static const char gcs_config[] =
+    "state: state\n"
+    "broker: {uri: 'ssl://localhost:8883', ca: ca.pem, certificate: own.pem, key: own.key}\n"
+    "authorities: ca.pem\napi: {listen: 127.0.0.1:8700, token_file: token}\n"
+    "object: {gcs: {bucket: plants, endpoint: 'http://localhost:1', ca_file: ca.pem}}\n";
+
+/* What servers answer, behind the byte that says as what it is read: fuzz_answers.c. */
+static void put_answers(void) {
+    static const struct {
+        const char *name, *text;
+    } all[] = {
+        {"s3_objects",
+         "\x00<?xml version=\"1.0\"?><ListBucketResult><IsTruncated>true</IsTruncated>"
+         "<Contents><Key>a/b</Key><LastModified>2024-01-31T10:00:00.000Z"
+         "</LastModified><ETag>&quot;e&quot;</ETag><Size>5</Size></Contents>"
+         "<NextContinuationToken>t</NextContinuationToken></ListBucketResult>"},
+        {"s3_parts", "\x01<ListPartsResult><Part><PartNumber>1</PartNumber><ETag>e</ETag>"
+                     "<Size>9</Size></Part><IsTruncated>false</IsTruncated></ListPartsResult>"},
+        {"s3_uploads", "\x02<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>u</UploadId>"
+                       "<Initiated>2024-01-31T10:00:00.000Z</Initiated></Upload><IsTruncated>true"
+                       "</IsTruncated><NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>u"
+                       "</NextUploadIdMarker></ListMultipartUploadsResult>"},
+        {"azure_blobs", "\x03<EnumerationResults><Blobs><Blob><Name>a</Name><Properties>"
+                        "<Last-Modified>Fri, 26 Jun 2015 23:39:12 GMT</Last-Modified>"
+                        "<Content-Length>5</Content-Length></Properties></Blob></Blobs>"
+                        "<NextMarker>m</NextMarker></EnumerationResults>"},
+        {"azure_blocks", "\x04<BlockList><UncommittedBlocks><Block><Name>aaaa</Name><Size>5</Size>"
+                         "</Block></UncommittedBlocks></BlockList>"},
+        {"gcs_objects", "\x05{\"nextPageToken\": \"n\", \"items\": [{\"name\": \"a\", \"size\":"
+                        " \"5\", \"updated\": \"2024-01-31T10:00:00.000Z\", \"md5Hash\": \"x\"}]}"},
+        {"element", "\x06<InitiateMultipartUploadResult><UploadId>u</UploadId>"
+                    "</InitiateMultipartUploadResult>"},
+        {"xml_error", "\x07<Error><Code>NoSuchKey</Code><Message>none</Message></Error>"},
+        {"json_error", "\x07{\"error\": {\"code\": 404, \"message\": \"none\","
+                       " \"errors\": [{\"reason\": \"notFound\"}]}}"},
+        {"token_error", "\x07{\"error\": \"invalid_grant\", \"error_description\": \"no\"}"},
+        {"time", "\x08Fri, 26 Jun 2015 23:39:12 GMT"},
+        {"json", "\x09{\"access_token\": \"t\", \"expires_in\": 3600}"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        /* The first byte may be a zero, and ends no text. */
+        seed_put("answers", all[i].name, trib_bytes_of(all[i].text, 1 + strlen(all[i].text + 1)));
+    }
+}
+
 /* A config file behind the byte that says whose it is. */
 static void put_config(const char *name, uint8_t whose, const char *text) {
     FILE *file = seed_create("config", name);
@@ -69,5 +128,9 @@ void seed_texts(void) {
     put_config("edge", 0, edge_config);
     put_config("socket", 0, socket_config);
     put_config("cloud", 1, cloud_config);
+    put_config("s3", 1, s3_config);
+    put_config("azure", 1, azure_config);
+    put_config("gcs", 1, gcs_config);
+    put_answers();
     put_all_requests();
 }

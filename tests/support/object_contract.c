@@ -3,6 +3,7 @@
  *     object_contract contract                    everything that needs no fault
  *     object_contract put KEY BYTES SEED [absent] [resume]
  *     object_contract get KEY BYTES SEED          compares
+ *     object_contract read KEY                    throws away what it gets
  *     object_contract head|remove KEY
  *     object_contract list PREFIX AFTER           keys, one a line
  *     object_contract sweep OLDER_MS
@@ -350,6 +351,11 @@ static void damaged(cloud_bucket *bucket) {
             MUST(status.code == TRIB_E_CORRUPT);
             continue;
         }
+        if (status.code == TRIB_E_RETRY) { /* in one request, of which the server compares it */
+            MUST(size > CLOUD_BUCKET_PART_BYTES && strcmp(bucket->backend, "s3") == 0 &&
+                 strstr(trib_message(), "SHA256") != NULL);
+            continue;
+        }
         MUST(trib_ok(status));
         MUST(get(bucket, "damaged", size, 5).code == TRIB_E_CORRUPT);
         MUST(strstr(trib_message(), "damaged") != NULL);
@@ -384,6 +390,12 @@ static bool has(int argc, char **argv, const char *word_) {
     return false;
 }
 
+static trib_status throw_away(void *context, trib_bytes part) {
+    (void)context;
+    (void)part;
+    return TRIB_SUCCESS;
+}
+
 static trib_status command(cloud_bucket *bucket, int argc, char **argv) {
     const char *what = argv[1], *key = argc > 2 ? argv[2] : "";
     uint64_t number = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
@@ -395,6 +407,9 @@ static trib_status command(cloud_bucket *bucket, int argc, char **argv) {
     }
     if (strcmp(what, "get") == 0) {
         return get(bucket, key, number, seed);
+    }
+    if (strcmp(what, "read") == 0) {
+        return bucket->get(bucket, key, &(cloud_sink){throw_away, NULL});
     }
     if (strcmp(what, "head") == 0) {
         return bucket->head(bucket, key, &info);

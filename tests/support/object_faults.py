@@ -8,14 +8,36 @@ stall         nothing is answered
 flip          a bit of the request's body is turned over
 pace          the body goes on slowly
 token         401 unless the request bears the token that `token()` says
+no-trailer    a request with a checksum behind its body is refused: the server knows none
+word-for-digest  such a request's "STREAMING-..." is taken for the digest of its body
+mute          answered without the checksum that the server has computed
+signed        answered: 200 and nothing if AWS's signature (version 4) is right, by the secret `secret`, and covers
+              x-amz-security-token; 403 if not. Not passed on: the server knows no such token
+
+With `tls`, a folder that holds server.pem and server.key, it speaks TLS.
 """
+import hashlib
+import hmac
 import http.client
 import http.server
+import select
+import ssl
 import threading
 import time
 import urllib.parse
 
 CHUNK = 256 << 10
+
+
+def send(connection, body):
+    """As curl does: a server that refuses a request answers before it has read the body, and closes."""
+    for at in range(0, len(body), CHUNK):
+        if select.select([connection], [], [], 0)[0]:
+            return
+        try:
+            connection.sendall(body[at:at + CHUNK])
+        except OSError:
+            return
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -42,6 +64,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "token" and self.headers.get("Authorization") != f"Bearer {proxy.token()}":
             self.say(401, b'{"error": {"code": 401, "message": "no", "errors": [{"reason": "authError"}]}}')
             return
+        if fault == "no-trailer" and self.headers.get("x-amz-trailer"):
+            self.say(501, b"<Error><Code>NotImplemented</Code><Message>no such header</Message></Error>")
+            return
+        if fault == "word-for-digest" and self.headers.get("x-amz-trailer"):
+            self.say(400, b"<Error><Code>XAmzContentSHA256Mismatch</Code><Message>not so</Message></Error>")
+            return
+        if fault == "signed":
+            self.say(*((200, b"") if signed_with_token(self, proxy.secret) else
+                       (403, b"<Error><Code>SignatureDoesNotMatch</Code><Message>no</Message></Error>")))
+            return
         if fault == "stall":
             proxy.stop.wait(4)
             self.cut()
@@ -49,9 +81,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if fault == "flip" and size > 0:
             body = body[:size // 2] + bytes([body[size // 2] ^ 1]) + body[size // 2 + 1:]
         status, reason, headers, answer = self.pass_on(body)
+        self.server.proxy.downloaded += len(answer)
+        self.server.proxy.trailers += "x-amz-trailer" in self.headers
         if fault == "lose-answer":
             self.cut()
             return
+        if fault == "mute":
+            headers = [(name, value) for name, value in headers if name.lower() != "x-amz-checksum-sha256"]
         self.answer(status, reason, headers, answer, fault in ("cut-answer", "cut-request"))
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
@@ -75,7 +111,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value)
-        connection.endheaders(body or None)
+        connection.endheaders()
+        send(connection.sock, body)
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
@@ -111,6 +148,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def signed_with_token(request, secret):
+    """Computed as Amazon's documentation says ("Create a signed AWS API request"), over what has arrived."""
+    fields = dict(part.strip().split("=", 1) for part in
+                  request.headers["Authorization"].removeprefix("AWS4-HMAC-SHA256 ").split(","))
+    names = fields["SignedHeaders"].split(";")
+    day, region, service, end = fields["Credential"].split("/")[1:]
+    path, _, query = request.path.partition("?")
+    asked = "\n".join([request.command, path, query, *(f"{name}:{request.headers[name].strip()}" for name in names),
+                       "", fields["SignedHeaders"], request.headers["x-amz-content-sha256"]])
+    text = "\n".join(["AWS4-HMAC-SHA256", request.headers["x-amz-date"], f"{day}/{region}/{service}/{end}",
+                      hashlib.sha256(asked.encode()).hexdigest()])
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, service, end, text):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return "x-amz-security-token" in names and key.hex() == fields["Signature"]
+
+
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
@@ -119,13 +173,16 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class FaultProxy:
-    def __init__(self, url):
+    def __init__(self, url, tls=None):
+        self.tls = tls
         parts = urllib.parse.urlsplit(url)
         self.to = (parts.hostname, parts.port)
         self.lock = threading.Lock()
         self.stop = threading.Event()
-        self.uploaded = 0  # bytes of bodies
+        self.uploaded = self.downloaded = 0  # bytes of bodies, and of contents
+        self.trailers = 0  # requests with a checksum behind the body
         self.token = lambda: ""
+        self.secret = ""
         self.plan(None)
 
     def plan(self, fault, every=1, methods=None, most=None):
@@ -146,6 +203,12 @@ class FaultProxy:
     def __enter__(self):
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.proxy = self
+        if self.tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.tls / "server.pem", self.tls / "server.key")
+            # The handshake is each connection's own thread's.
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                     do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.thread.start()

@@ -56,6 +56,7 @@ static inline trib_status object_open(cloud_bucket **ret_bucket) {
                                .session_token = getenv("OBJECT_SESSION_TOKEN"),
                                .ca_file = getenv("OBJECT_CA_FILE"),
                                .path_style = getenv("OBJECT_VIRTUAL_HOST") == NULL,
+                               .one_request_mb = object_number("OBJECT_ONE_REQUEST_MB"),
                                .retry = retry},
             ret_bucket);
     }

@@ -136,7 +136,8 @@ class Servers:
         (data / BUCKET).mkdir(parents=True)
         self.start("minio", port, install("minio"), "server", "--quiet", "--address", f"127.0.0.1:{port}", data,
                    MINIO_ROOT_USER="testaccess", MINIO_ROOT_PASSWORD="testsecret", MINIO_BROWSER="off",
-                   MINIO_UPDATE="off", MINIO_CALLHOME_ENABLE="off")
+                   MINIO_UPDATE="off", MINIO_CALLHOME_ENABLE="off",
+                   MINIO_SITE_REGION="us-east-1")  # without one it takes any
         return {"OBJECT_BACKEND": "s3", "OBJECT_ENDPOINT": f"http://127.0.0.1:{port}", "OBJECT_BUCKET": BUCKET,
                 "OBJECT_ACCESS_KEY": "testaccess", "OBJECT_SECRET_KEY": "testsecret"}
 
