@@ -9,13 +9,17 @@
 #include <unistd.h>
 
 #include "cloud/ctl/command.h"
+#include "cloud/ctl/expire.h"
 #include "cloud/ctl/json_value.h"
 #include "cloud/object/settings.h"
 #include "common/port/posix/system.h"
 
+enum { MOST_KEPT = 1000000, MOST_DAYS = 36500 };
+
 typedef struct object_options {
     const char *config;
     bool json, if_absent;
+    ctl_expire expire;
     const char *verb, *key, *path; /* key: or a prefix */
 } object_options;
 
@@ -178,6 +182,13 @@ static trib_status run_verb(const object_options *options) {
     if (strcmp(options->verb, "get") == 0) {
         return get(bucket, options);
     }
+    if (strcmp(options->verb, "expire") == 0) {
+        ctl_expire wanted = options->expire;
+        wanted.prefix = options->key;
+        wanted.json = options->json;
+        wanted.now_ms = trib_wall_ms(trib_posix_clock());
+        return ctl_expire_run(bucket, &wanted);
+    }
     return strcmp(options->verb, "remove") == 0 ? bucket->remove(bucket, options->key)
                                                 : list_all(bucket, options);
 }
@@ -188,11 +199,8 @@ static bool take_words(object_options *options, char **words, int count) {
         const char *verb;
         int least, most;
         bool path_first;
-    } verbs[] = {{"list", 0, 1, false},
-                 {"verify", 0, 1, false},
-                 {"remove", 1, 1, false},
-                 {"get", 2, 2, false},
-                 {"put", 2, 2, true}};
+    } verbs[] = {{"list", 0, 1, false},   {"verify", 0, 1, false}, {"remove", 1, 1, false},
+                 {"expire", 1, 1, false}, {"get", 2, 2, false},    {"put", 2, 2, true}};
     for (size_t i = 0; count > 0 && i < sizeof verbs / sizeof verbs[0]; i++) {
         if (strcmp(words[0], verbs[i].verb) == 0) {
             options->verb = verbs[i].verb;
@@ -205,12 +213,13 @@ static bool take_words(object_options *options, char **words, int count) {
 }
 
 static int run(const ctl_command *command, int count, char **words) {
-    static const struct option known[] = {{"config", required_argument, NULL, 'c'},
-                                          {"if-absent", no_argument, NULL, 'a'},
-                                          {"json", no_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"config", required_argument, NULL, 'c'}, {"if-absent", no_argument, NULL, 'a'},
+        {"keep", required_argument, NULL, 'k'},   {"older-than", required_argument, NULL, 'o'},
+        {"dry-run", no_argument, NULL, 'd'},      {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     object_options options = {.config = "/etc/tributary/tributary-cloud.yaml"};
+    bool counted = false;
     for (int option; (option = getopt_long(count, words, "c:h", known, NULL)) != -1;) {
         switch (option) {
         case 'c':
@@ -218,6 +227,22 @@ static int run(const ctl_command *command, int count, char **words) {
             break;
         case 'a':
             options.if_absent = true;
+            break;
+        case 'k':
+            counted = true;
+            if (!ctl_read_number(optarg, 0, MOST_KEPT, &options.expire.keep)) {
+                return ctl_misused(command, "--keep %s: expected 0 to %d", optarg, MOST_KEPT);
+            }
+            break;
+        case 'o':
+            options.expire.by_age = true;
+            if (!ctl_read_number(optarg, 0, MOST_DAYS, &options.expire.older_days)) {
+                return ctl_misused(command, "--older-than %s: expected 0 to %d days", optarg,
+                                   MOST_DAYS);
+            }
+            break;
+        case 'd':
+            options.expire.dry_run = true;
             break;
         case 'j':
             options.json = true;
@@ -229,7 +254,11 @@ static int run(const ctl_command *command, int count, char **words) {
         }
     }
     if (!take_words(&options, words + optind, count - optind)) {
-        return ctl_misused(command, "expected list, verify, put, get or remove, and what it takes");
+        return ctl_misused(command, "expected list, verify, put, get, remove or expire, and what "
+                                    "it takes");
+    }
+    if (strcmp(options.verb, "expire") == 0 && !counted && !options.expire.by_age) {
+        return ctl_misused(command, "expire: expected --keep N, --older-than DAYS or both");
     }
     return ctl_finish(command->name, run_verb(&options));
 }
@@ -237,21 +266,29 @@ static int run(const ctl_command *command, int count, char **words) {
 const ctl_command ctl_object = {
     .name = "object",
     .summary = "look into a bucket, and verify what is there",
-    .help = "Usage: tributary object [OPTION...] list [PREFIX]\n"
-            "       tributary object [OPTION...] verify [PREFIX]\n"
-            "       tributary object [OPTION...] put FILE KEY\n"
-            "       tributary object [OPTION...] get KEY FILE\n"
-            "       tributary object [OPTION...] remove KEY\n\n"
-            "Files, S3, Azure or Google Cloud Storage, as the config's `object` says\n"
-            "(docs/object-storage.md). verify reads every object and compares it with the SHA-256\n"
-            "that it was put with: exit status 1 if one is damaged.\n\n"
-            "  --config FILE      the cloud's, or any with an `object`\n"
-            "                     (/etc/tributary/tributary-cloud.yaml)\n"
-            "  --if-absent        put: fail if the key is there\n"
-            "  --json             list, verify: one list of objects\n"
-            "\nExamples:\n"
-            "  tributary object list models/\n"
-            "  tributary object --config bucket.yaml verify\n"
-            "  tributary object put plant.safetensors models/plant.safetensors\n",
+    .help =
+        "Usage: tributary object [OPTION...] list [PREFIX]\n"
+        "       tributary object [OPTION...] verify [PREFIX]\n"
+        "       tributary object [OPTION...] put FILE KEY\n"
+        "       tributary object [OPTION...] get KEY FILE\n"
+        "       tributary object [OPTION...] remove KEY\n"
+        "       tributary object [OPTION...] expire PREFIX\n\n"
+        "Files, S3, Azure or Google Cloud Storage, as the config's `object` says\n"
+        "(docs/object-storage.md). verify reads every object and compares it with the SHA-256\n"
+        "that it was put with: exit status 1 if one is damaged. expire removes what is neither\n"
+        "among the newest nor new enough, and names it: from cron, it is what retention is.\n\n"
+        "  --config FILE      the cloud's, or any with an `object`\n"
+        "                     (/etc/tributary/tributary-cloud.yaml)\n"
+        "  --if-absent        put: fail if the key is there\n"
+        "  --keep N           expire: the N newest stay\n"
+        "  --older-than DAYS  expire: what is newer stays\n"
+        "  --dry-run          expire: only say what would go\n"
+        "  --json             list, verify, expire: one list of objects\n"
+        "\nExamples:\n"
+        "  tributary object list models/\n"
+        "  tributary object --config bucket.yaml verify\n"
+        "  tributary object put plant.safetensors models/plant.safetensors\n"
+        "  tributary object expire events/prediction/ --older-than 90\n"
+        "  tributary object expire federations/plant/models/ --keep 200 --older-than 30\n",
     .run = run,
 };

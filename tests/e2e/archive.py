@@ -111,6 +111,28 @@ def check_events(fleet, running, names):
     return len(positions), len(files)
 
 
+def expire(fleet, *words, expect=0):
+    done = subprocess.run([str(TRIBUTARY), "object", "expire", "--config", str(fleet.cloud_config()), "--json", *words],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == expect, done.stderr
+    return set(json.loads(done.stdout)) if expect == 0 else done.stderr
+
+
+def check_expire(fleet, folder, rows):
+    """By count, the oldest first; by age, nothing of today; both must hold."""
+    assert "--keep" in expire(fleet, folder, expect=2)
+    assert expire(fleet, "events/", "--older-than", "1") == set()
+    assert expire(fleet, "events/", "--older-than", "1", "--keep", "0") == set()
+    ours = sorted((row for row in rows if row["key"].startswith(folder)), key=lambda row: row["modified_ms"])
+    would = expire(fleet, folder, "--keep", "20", "--dry-run")
+    assert len(would) == len(ours) - 20 and {row["key"] for row in objects(fleet, "list")} >= would
+    gone = expire(fleet, folder, "--keep", "20")
+    assert gone == would and {row["key"] for row in objects(fleet, "list") if row["key"].startswith(folder)} == {
+        row["key"] for row in ours} - gone
+    newest = {row["key"] for row in ours if row["modified_ms"] == ours[-1]["modified_ms"]}
+    assert not newest & gone or len(newest) > 20, newest
+
+
 def closed_rounds(fleet):
     return fleet.federation(NAME)["round"]["ordinal"] if fleet.federation(NAME)["round"] else 0
 
@@ -161,6 +183,7 @@ def run(fleet, running):
     assert card["model"] == release and card["federation"] == NAME, card
     check_card(fleet, card)
 
+    check_expire(fleet, folder, rows)
     damaged = next(running.folder.glob(f"versitygw-*/*/{folder}{release}.safetensors"))
     content = bytearray(damaged.read_bytes())
     content[-1] ^= 1
