@@ -120,7 +120,7 @@ static void let_go(edge_telemetry *telemetry) {
 static edge_telemetry_message *message_for(edge_telemetry *telemetry, trib_telemetry_level level,
                                            uint32_t columns) {
     edge_telemetry_message *open = telemetry->open;
-    trib_telemetry_level now = edge_telemetry_level_of(telemetry);
+    trib_telemetry_level now = (trib_telemetry_level)atomic_load(&telemetry->level);
     if (open != NULL && open->level != now) {
         telemetry->open = NULL;
         leave_out(telemetry, open);

@@ -183,13 +183,13 @@ def run(fleet, running):
     assert card["model"] == release and card["federation"] == NAME, card
     check_card(fleet, card)
 
-    check_expire(fleet, folder, rows)
     damaged = next(running.folder.glob(f"versitygw-*/*/{folder}{release}.safetensors"))
     content = bytearray(damaged.read_bytes())
     content[-1] ^= 1
     damaged.write_bytes(content)
     bad = [row["key"] for row in objects(fleet, "verify", 1) if row["state"] != "whole"]
     assert bad == [f"{folder}{release}.safetensors"], bad
+    check_expire(fleet, folder, rows)
     print(f"passed: {len(models)} models and cards, {events} predictions in {files} files, {KILLS} kills")
 
 
