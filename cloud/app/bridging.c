@@ -29,7 +29,8 @@ void cloud_outbox_release(cloud_core *core, cloud_bridge_log log) {
     cloud_outbox_class class = (cloud_outbox_class)(log - CLOUD_LOG_ALERT);
     uint64_t bridged = atomic_load(&core->outbox_bridged[class]);
     uint64_t archived = atomic_load(&core->outbox_archived[class]);
-    cloud_outbox_acknowledge(core->outbox, class, bridged < archived ? bridged : archived);
+    cloud_outbox_acknowledge(core->outbox, class, bridged < archived ? bridged : archived,
+                             atomic_load(&core->outbox_missed[class]));
 }
 
 void cloud_outbox_folder(const cloud_core *core, cloud_bridge_log log, char *ret_path,
@@ -37,12 +38,13 @@ void cloud_outbox_folder(const cloud_core *core, cloud_bridge_log log, char *ret
     (void)snprintf(ret_path, size, "%s/outbox/%s", core->config.state, cloud_bridge_log_names[log]);
 }
 
-static void acknowledge(void *context, cloud_bridge_log log, uint64_t position) {
+static void acknowledge(void *context, cloud_bridge_log log, uint64_t position, uint64_t missed) {
     cloud_core *core = context;
     if (log == CLOUD_LOG_LEDGER) {
         atomic_store(&core->bridged, position);
         return;
     }
+    atomic_store(&core->outbox_missed[log - CLOUD_LOG_ALERT], missed);
     atomic_store(&core->outbox_bridged[log - CLOUD_LOG_ALERT], position);
     cloud_outbox_release(core, log);
 }

@@ -159,6 +159,7 @@ typedef struct cloud_core {
      */
     atomic_uint_least64_t outbox_bridged[CLOUD_OUTBOX_CLASSES];
     atomic_uint_least64_t outbox_archived[CLOUD_OUTBOX_CLASSES];
+    atomic_uint_least64_t outbox_missed[CLOUD_OUTBOX_CLASSES]; /* gone before Kafka had them */
     uint64_t archive_woken, trim_due_ms; /* for segments to remove is looked then */
     char bridge_trouble[400], archive_trouble[400];
 } cloud_core;

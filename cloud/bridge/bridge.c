@@ -23,6 +23,7 @@ struct cloud_bridge {
     cloud_follower *followers[CLOUD_LOGS];
     cloud_bridge_progress committed; /* what Kafka has for sure */
     cloud_bridge_progress read;      /* what this transaction goes up to */
+    uint64_t passed[CLOUD_LOGS];     /* records of it that were gone */
     uint64_t skip;                   /* an event that Kafka refuses; as its opaque */
     trib_buffer body;
     bool open; /* a transaction */
@@ -32,8 +33,8 @@ struct cloud_bridge {
 
     /* For whoever counts. */
     atomic_bool connected;
-    atomic_uint_least64_t sent, transactions, aborted, refused, missed;
-    atomic_uint_least64_t told[CLOUD_LOGS];
+    atomic_uint_least64_t sent, transactions, aborted, refused;
+    atomic_uint_least64_t told[CLOUD_LOGS], missed[CLOUD_LOGS];
 };
 
 static int token;
@@ -66,6 +67,7 @@ static void rewind_all(cloud_bridge *bridge) {
     bridge->bytes = 0;
     bridge->read = bridge->committed;
     for (size_t i = 0; i < CLOUD_LOGS; i++) {
+        bridge->passed[i] = 0;
         cloud_follower_seek(bridge->followers[i], bridge->committed.positions[i] + 1);
     }
 }
@@ -76,7 +78,7 @@ static void acknowledge(cloud_bridge *bridge) {
         atomic_store(&bridge->told[i], bridge->committed.positions[i]);
         if (source->acknowledge != NULL) {
             source->acknowledge(source->context, (cloud_bridge_log)i,
-                                bridge->committed.positions[i]);
+                                bridge->committed.positions[i], atomic_load(&bridge->missed[i]));
         }
     }
 }
@@ -169,7 +171,7 @@ static trib_status read_one(cloud_bridge *bridge, cloud_bridge_log log) {
     }
     TRIB_TRY(status);
     if (record.type == 0) {
-        atomic_fetch_add(&bridge->missed, record.gap_end - record.position + 1);
+        bridge->passed[log] += record.gap_end - record.position + 1;
     }
     bridge->read.positions[log] = last;
     return TRIB_SUCCESS;
@@ -203,6 +205,10 @@ static trib_status commit(cloud_bridge *bridge) {
     TRIB_TRY(status);
     atomic_fetch_add(&bridge->sent, bridge->events);
     atomic_fetch_add(&bridge->transactions, 1);
+    for (size_t i = 0; i < CLOUD_LOGS; i++) {
+        atomic_fetch_add(&bridge->missed[i], bridge->passed[i]);
+        bridge->passed[i] = 0;
+    }
     bridge->committed = bridge->read;
     bridge->skip = 0;
     bridge->most_events *= 2;
@@ -346,12 +352,12 @@ cloud_bridge_counts cloud_bridge_count(const cloud_bridge *bridge) {
         .transactions = atomic_load(&bridge->transactions),
         .aborted = atomic_load(&bridge->aborted),
         .refused = atomic_load(&bridge->refused),
-        .missed = atomic_load(&bridge->missed),
     };
     for (size_t i = 0; i < CLOUD_LOGS; i++) {
         const cloud_bridge_source *source = &bridge->options.sources[i];
         uint64_t end = source->end(source->context, (cloud_bridge_log)i);
         uint64_t told = atomic_load(&bridge->told[i]);
+        counts.missed += atomic_load(&bridge->missed[i]);
         counts.ends[i] = end;
         counts.backlog[i] = end > told ? end - told : 0;
     }

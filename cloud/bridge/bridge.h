@@ -29,8 +29,9 @@ typedef struct cloud_bridge_source {
     uint64_t seed;
     /* The last durable position; from any thread. */
     uint64_t (*end)(const void *context, cloud_bridge_log log);
-    /* Kafka has all up to here. NULL: nobody asks. */
-    void (*acknowledge)(void *context, cloud_bridge_log log, uint64_t position);
+    /* Kafka has all up to here, but for so many records that were gone before they were read, of
+     * all that were committed since the start. NULL: nobody asks. */
+    void (*acknowledge)(void *context, cloud_bridge_log log, uint64_t position, uint64_t missed);
     void *context;
 } cloud_bridge_source;
 

@@ -183,7 +183,8 @@ trib_status cloud_kafka_progress(cloud_kafka *kafka, cloud_bridge_progress *ret_
 trib_status cloud_kafka_begin(cloud_kafka *kafka) {
     kafka->progress_sent = false;
     kafka->reports.refused = 0;
-    kafka->reports.words = (cloud_kafka_words){.denied = false};
+    kafka->reports.words.denied = false;
+    kafka->reports.words.text[0] = '\0';
     return cloud_kafka_status(rd_kafka_begin_transaction(kafka->producer), "beginning",
                               &kafka->reports.words);
 }

@@ -59,4 +59,11 @@ TRIB_MUST_CHECK trib_status cloud_kafka_setup(
     const cloud_bridge_settings *settings, const char *const *federations, size_t count,
     void (*each)(void *context, const char *topic, bool made), void *context);
 
+/* The committed records of every topic under the prefix, in the order of names. Reads all of them:
+ * for demonstrations and doubts. */
+TRIB_MUST_CHECK trib_status cloud_kafka_count(const cloud_bridge_settings *settings,
+                                              void (*each)(void *context, const char *topic,
+                                                           uint64_t events),
+                                              void *context);
+
 #endif

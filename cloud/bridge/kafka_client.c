@@ -1,7 +1,13 @@
 #include "cloud/bridge/kafka_client.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#include "common/base/file.h"
+#include "common/crypto/certificate.h"
+#include "common/port/posix/system.h"
 
 enum { LIST_MS = 5000 };
 
@@ -14,11 +20,12 @@ static bool is_denial(rd_kafka_resp_err_t code) {
            code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
 }
 
-/* Within a call of ours that serves the client. */
+/* Within a call of ours that serves the client. An alert of TLS comes after the handshake, and so
+ * as a failure to receive: it is Kafka that does not take our certificate. */
 static void keep_words(rd_kafka_t *client, int code, const char *reason, void *opaque) {
     (void)client;
     cloud_kafka_words *words = opaque;
-    bool denied = is_denial((rd_kafka_resp_err_t)code);
+    bool denied = is_denial((rd_kafka_resp_err_t)code) || strstr(reason, "SSL alert") != NULL;
     if (!words->denied || denied) { /* "all brokers are down" comes after why they are */
         (void)snprintf(words->text, sizeof words->text, "%s", reason);
         words->denied = denied;
@@ -52,6 +59,40 @@ static trib_status set_all(rd_kafka_conf_t *conf, const cloud_bridge_settings *s
     return TRIB_SUCCESS;
 }
 
+static const char *setting_of(const cloud_bridge_settings *settings, const char *key) {
+    for (size_t i = 0; i < settings->setting_count; i++) {
+        if (strcmp(settings->settings[i].key, key) == 0) {
+            return settings->settings[i].value;
+        }
+    }
+    return NULL;
+}
+
+/* Kafka's alert rarely says what is wrong with a certificate. That it has expired we can see. */
+static void look_at_certificate(const cloud_bridge_settings *settings, cloud_kafka_words *words) {
+    const char *path = setting_of(settings, "ssl.certificate.location");
+    const char *text = setting_of(settings, "ssl.certificate.pem");
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer file = {.ceiling = TRIB_MAX_CHAIN_BYTES};
+    int64_t ends_s = 0;
+    struct tm when;
+    char date[32];
+    if ((path == NULL || !trib_ok(trib_file_read(path, &file))) && text == NULL) {
+        return;
+    }
+    trib_bytes pem = file.size > 0 ? trib_buffer_view(&file) : trib_bytes_text(text);
+    if (!trib_ok(trib_certificate_ends(pem, &ends_s)) ||
+        ends_s > (int64_t)(trib_wall_ms(trib_posix_clock()) / 1000)) {
+        return;
+    }
+    time_t ends = (time_t)ends_s;
+    if (gmtime_r(&ends, &when) == NULL || strftime(date, sizeof date, "%Y-%m-%d", &when) == 0) {
+        (void)snprintf(date, sizeof date, "second %" PRId64, ends_s);
+    }
+    (void)snprintf(words->expired, sizeof words->expired,
+                   ": the certificate of ssl.certificate.%s has expired on %s: renew it",
+                   file.size > 0 ? "location" : "pem", date);
+}
+
 trib_status cloud_kafka_client(rd_kafka_type_t type, const cloud_bridge_settings *settings,
                                const cloud_kafka_pair *defaults, const cloud_kafka_pair *musts,
                                cloud_kafka_words *words,
@@ -65,6 +106,7 @@ trib_status cloud_kafka_client(rd_kafka_type_t type, const cloud_bridge_settings
         rd_kafka_conf_destroy(conf);
         return status;
     }
+    look_at_certificate(settings, words);
     rd_kafka_conf_set_opaque(conf, words);
     rd_kafka_conf_set_error_cb(conf, keep_words);
     rd_kafka_conf_set_log_cb(conf, say_nothing);
@@ -83,9 +125,10 @@ trib_status cloud_kafka_client(rd_kafka_type_t type, const cloud_bridge_settings
 static trib_status fail(trib_code code, const char *what, const char *why,
                         const cloud_kafka_words *words) {
     bool more = words->text[0] != '\0' && strcmp(words->text, why) != 0;
-    return TRIB_FAIL(code, "kafka: %s: %s%s%s%s%s", what, why, more ? " (" : "",
+    return TRIB_FAIL(code, "kafka: %s: %s%s%s%s%s%s", what, why, more ? " (" : "",
                      more ? words->text : "", more ? ")" : "",
-                     words->denied ? ": look at bridge.kafka.settings" : "");
+                     words->denied ? ": look at bridge.kafka.settings" : "",
+                     words->denied ? words->expired : "");
 }
 
 trib_status cloud_kafka_code_status(rd_kafka_resp_err_t code, const char *what,

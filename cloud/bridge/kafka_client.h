@@ -14,6 +14,7 @@
 typedef struct cloud_kafka_words {
     char text[256];
     bool denied;
+    char expired[160]; /* what to say of our certificate where Kafka denies us; "": nothing */
 } cloud_kafka_words;
 
 typedef struct cloud_kafka_pair {

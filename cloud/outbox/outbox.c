@@ -11,8 +11,9 @@ enum { PATH_SIZE = 4096 };
 typedef struct outbox_log {
     cloud_ledger *ledger; /* NULL after a failure that opening anew did not mend */
     char folder[PATH_SIZE];
-    atomic_uint_least64_t durable, acknowledged;
-    cloud_outbox_counts counts;
+    atomic_uint_least64_t durable, acknowledged, missed;
+    uint64_t first;             /* that is still there */
+    cloud_outbox_counts counts; /* dropped: what was not stored */
 } outbox_log;
 
 struct cloud_outbox {
@@ -28,6 +29,7 @@ static trib_status open_log(cloud_outbox *outbox, outbox_log *log) {
     cloud_ledger_limit_segments(
         log->ledger, segment < CLOUD_LEDGER_SEGMENT_BYTES ? segment : CLOUD_LEDGER_SEGMENT_BYTES);
     atomic_store(&log->durable, cloud_ledger_end(log->ledger));
+    log->first = cloud_ledger_first(log->ledger);
     return TRIB_SUCCESS;
 }
 
@@ -49,6 +51,10 @@ trib_status cloud_outbox_open(trib_disk *disk, const char *folder, uint64_t seed
         status = length > 0 && (size_t)length < sizeof log->folder
                      ? open_log(outbox, log)
                      : TRIB_FAIL(TRIB_E_LIMIT, "%s: too long a path", folder);
+    }
+    /* What is no more there, an earlier run has counted. */
+    for (size_t i = 0; i < CLOUD_OUTBOX_CLASSES && trib_ok(status); i++) {
+        atomic_store(&outbox->logs[i].acknowledged, outbox->logs[i].first - 1);
     }
     if (trib_ok(status)) {
         status = disk->sync_folder(disk, folder);
@@ -79,13 +85,10 @@ static uint64_t bytes_of(const cloud_outbox *outbox) {
     return bytes;
 }
 
-/* Removes segments up to `through`; events in them that nobody has acknowledged are lost. */
+/* Removes segments up to `through`; events in them that nobody has read are lost. */
 static trib_status remove_through(outbox_log *log, uint64_t through) {
-    uint64_t before = cloud_ledger_first(log->ledger);
     trib_status status = cloud_ledger_trim(log->ledger, through);
-    uint64_t first = cloud_ledger_first(log->ledger), told = atomic_load(&log->acknowledged);
-    uint64_t unread = told + 1 > before ? told + 1 : before;
-    log->counts.dropped += first > unread ? first - unread : 0;
+    log->first = cloud_ledger_first(log->ledger);
     return status;
 }
 
@@ -156,7 +159,9 @@ uint64_t cloud_outbox_end(const cloud_outbox *outbox, cloud_outbox_class class) 
     return atomic_load(&outbox->logs[class].durable);
 }
 
-void cloud_outbox_acknowledge(cloud_outbox *outbox, cloud_outbox_class class, uint64_t position) {
+void cloud_outbox_acknowledge(cloud_outbox *outbox, cloud_outbox_class class, uint64_t position,
+                              uint64_t missed) {
+    atomic_store(&outbox->logs[class].missed, missed);
     atomic_store(&outbox->logs[class].acknowledged, position);
 }
 
@@ -167,6 +172,8 @@ uint64_t cloud_outbox_acknowledged(const cloud_outbox *outbox, cloud_outbox_clas
 cloud_outbox_counts cloud_outbox_count(const cloud_outbox *outbox, cloud_outbox_class class) {
     const outbox_log *log = &outbox->logs[class];
     cloud_outbox_counts counts = log->counts;
+    uint64_t next = atomic_load(&log->acknowledged) + 1;
+    counts.dropped += atomic_load(&log->missed) + (log->first > next ? log->first - next : 0);
     counts.bytes = log->ledger != NULL ? cloud_ledger_bytes(log->ledger) : 0;
     return counts;
 }

@@ -46,13 +46,16 @@ TRIB_MUST_CHECK trib_status cloud_outbox_sync(cloud_outbox *outbox);
 
 /* The last durable position of a class. */
 uint64_t cloud_outbox_end(const cloud_outbox *outbox, cloud_outbox_class class);
-/* Nobody needs what is up to here any more. */
-void cloud_outbox_acknowledge(cloud_outbox *outbox, cloud_outbox_class class, uint64_t position);
+/* Nobody needs what is up to here any more; so many records, of all up to here since the start,
+ * were gone before they could be read. */
+void cloud_outbox_acknowledge(cloud_outbox *outbox, cloud_outbox_class class, uint64_t position,
+                              uint64_t missed);
 uint64_t cloud_outbox_acknowledged(const cloud_outbox *outbox, cloud_outbox_class class);
 
 typedef struct cloud_outbox_counts {
     uint64_t stored;  /* since it was opened */
-    uint64_t dropped; /* not stored, or removed before they were acknowledged */
+    uint64_t dropped; /* not stored, missed, or removed and not acknowledged (yet: who has read
+                       * them before they were removed may still do so) */
     uint64_t bytes;   /* on the disk, at most */
 } cloud_outbox_counts;
 cloud_outbox_counts cloud_outbox_count(const cloud_outbox *outbox, cloud_outbox_class class);

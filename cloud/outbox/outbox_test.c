@@ -93,7 +93,7 @@ static void what_was_acknowledged_makes_room_and_is_not_lost(void **state) {
     for (uint64_t n = 1; n <= 5000; n++) { /* five times the room */
         assert_true(trib_ok(append(CLOUD_OUTBOX_PREDICTION, n)));
         if (n % 50 == 0) {
-            cloud_outbox_acknowledge(outbox, CLOUD_OUTBOX_PREDICTION, n);
+            cloud_outbox_acknowledge(outbox, CLOUD_OUTBOX_PREDICTION, n, 0);
             assert_true(trib_ok(cloud_outbox_sync(outbox)));
         }
     }
@@ -101,6 +101,21 @@ static void what_was_acknowledged_makes_room_and_is_not_lost(void **state) {
     assert_int_equal(counts.stored, 5000);
     assert_int_equal(counts.dropped, 0);
     assert_true(counts.bytes < ROOM / 8);
+}
+
+static void what_was_read_before_it_was_removed_is_not_lost_in_the_end(void **state) {
+    (void)state;
+    fill(CLOUD_OUTBOX_PREDICTION, 3000); /* three times the room */
+    uint64_t dropped = cloud_outbox_count(outbox, CLOUD_OUTBOX_PREDICTION).dropped;
+    assert_true(dropped > 1900);
+    /* Of those, somebody had read all but a thousand. */
+    cloud_outbox_acknowledge(outbox, CLOUD_OUTBOX_PREDICTION, 3000, 1000);
+    assert_int_equal(cloud_outbox_count(outbox, CLOUD_OUTBOX_PREDICTION).dropped, 1000);
+    assert_true(trib_ok(cloud_outbox_sync(outbox)));
+    assert_int_equal(cloud_outbox_count(outbox, CLOUD_OUTBOX_PREDICTION).dropped, 1000);
+    cloud_outbox_close(outbox); /* the next run counts anew */
+    outbox = open_outbox();
+    assert_int_equal(cloud_outbox_count(outbox, CLOUD_OUTBOX_PREDICTION).dropped, 0);
 }
 
 static void the_oldest_of_the_least_class_goes_first(void **state) {
@@ -171,6 +186,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(events_are_seen_once_they_are_durable),
         CASE(what_was_acknowledged_makes_room_and_is_not_lost),
+        CASE(what_was_read_before_it_was_removed_is_not_lost_in_the_end),
         CASE(the_oldest_of_the_least_class_goes_first),
         CASE(what_goes_last_is_turned_away_when_the_rest_fills_all),
         CASE(a_full_disk_drops_and_counts_and_ends),

@@ -8,19 +8,6 @@
 
 TRIB_OPENSSL_SCOPED(scoped_store, X509_STORE, X509_STORE_free)
 TRIB_OPENSSL_SCOPED(scoped_verification, X509_STORE_CTX, X509_STORE_CTX_free)
-TRIB_OPENSSL_SCOPED(scoped_time, ASN1_TIME, ASN1_TIME_free)
-
-static trib_status read_time(const ASN1_TIME *time, int64_t *ret_s) {
-    TRIB_SCOPED(scoped_time) ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-    int days = 0;
-    int seconds = 0;
-    if (epoch == NULL || ASN1_TIME_diff(&days, &seconds, epoch, time) != 1) {
-        ERR_clear_error();
-        return TRIB_FAIL(TRIB_E_CORRUPT, "a certificate's time cannot be read");
-    }
-    *ret_s = (int64_t)days * 86400 + seconds;
-    return TRIB_SUCCESS;
-}
 
 static trib_status read_serial(const X509 *certificate, char ret_serial[TRIB_SERIAL_TEXT]) {
     const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate);
@@ -49,8 +36,8 @@ static trib_status read_identity(const X509 *certificate, trib_identity *ret_ide
     }
     TRIB_TRY(trib_openssl_point(key, &identity.key));
     TRIB_TRY(read_serial(certificate, identity.serial));
-    TRIB_TRY(read_time(X509_get0_notBefore(certificate), &identity.not_before_s));
-    TRIB_TRY(read_time(X509_get0_notAfter(certificate), &identity.not_after_s));
+    TRIB_TRY(trib_read_time(X509_get0_notBefore(certificate), &identity.not_before_s));
+    TRIB_TRY(trib_read_time(X509_get0_notAfter(certificate), &identity.not_after_s));
     unsigned size = 0;
     if (X509_digest(certificate, EVP_sha256(), identity.fingerprint, &size) != 1 ||
         size != sizeof identity.fingerprint) {

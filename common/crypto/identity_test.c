@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/crypto/authority.h"
+#include "common/crypto/certificate.h"
 #include "common/crypto/openssl_x509.h"
 #include "common/crypto/signature.h"
 
@@ -87,6 +88,10 @@ static void an_issued_certificate_is_believed_and_says_who_it_is(void **state) {
     trib_identity read;
     assert_true(trib_ok(trib_identity_read(trib_buffer_view(&made->gateway_pem), &read)));
     assert_memory_equal(&read, &identity, sizeof read);
+    int64_t ends_s = 0;
+    assert_true(trib_ok(trib_certificate_ends(trib_buffer_view(&made->gateway_pem), &ends_s)));
+    assert_true(ends_s == identity.not_after_s);
+    assert_false(trib_ok(trib_certificate_ends(trib_bytes_text("none"), &ends_s)));
 }
 
 static void validity_follows_the_time_given_to_the_second(void **state) {

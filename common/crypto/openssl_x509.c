@@ -80,3 +80,17 @@ trib_status trib_common_name(const X509_NAME *subject, trib_bytes *ret_name) {
     *ret_name = trib_bytes_of(ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value));
     return TRIB_SUCCESS;
 }
+
+TRIB_OPENSSL_SCOPED(scoped_time, ASN1_TIME, ASN1_TIME_free)
+
+trib_status trib_read_time(const ASN1_TIME *time, int64_t *ret_s) {
+    TRIB_SCOPED(scoped_time) ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days = 0;
+    int seconds = 0;
+    if (epoch == NULL || ASN1_TIME_diff(&days, &seconds, epoch, time) != 1) {
+        ERR_clear_error();
+        return TRIB_FAIL(TRIB_E_CORRUPT, "a certificate's time cannot be read");
+    }
+    *ret_s = (int64_t)days * 86400 + seconds;
+    return TRIB_SUCCESS;
+}

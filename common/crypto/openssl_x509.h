@@ -22,6 +22,9 @@ int trib_no_passphrase(char *buffer, int size, int writing, void *asked);
 TRIB_MUST_CHECK trib_status trib_read_certificates(trib_bytes pem, size_t size_limit, size_t limit,
                                                    STACK_OF(X509) * *ret_certificates);
 
+/* Seconds since 1970. */
+TRIB_MUST_CHECK trib_status trib_read_time(const ASN1_TIME *time, int64_t *ret_s);
+
 /* A view of the one common name of a subject, unchecked; it lives as long as the subject. */
 TRIB_MUST_CHECK trib_status trib_common_name(const X509_NAME *subject, trib_bytes *ret_name);
 

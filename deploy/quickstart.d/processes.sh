@@ -69,7 +69,7 @@ stop_all() {
     local i name pid
     for name in "${!process_of[@]}"; do
         case $name in
-        broker | cloud) ;;
+        broker | cloud | kafka | objects) ;;
         *) kill -TERM -- "-${process_of[$name]}" 2>/dev/null || true ;;
         esac
     done

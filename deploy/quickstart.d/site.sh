@@ -56,7 +56,7 @@ says what their columns are with --federation}"
             left_out=$((left_out + 1))
         else
             case $name in
-            cloud | broker | ca | crl | federation | compile | simulate | watch)
+            cloud | broker | ca | crl | federation | compile | simulate | watch | kafka | objects | format)
                 fail "$path: no gateway can be called $name: rename it"
                 ;;
             esac

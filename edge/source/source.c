@@ -37,6 +37,7 @@ struct edge_source {
     /* the thread's */
     edge_batch *batch; /* being filled; NULL between */
     uint64_t due_ms;   /* when it is to be pushed */
+    uint64_t soon_ms;  /* when it may be pushed already */
     bool owes_start;   /* the batch with a recording's start was dropped */
     bool dropping;
     bool passing; /* a replay's passes after the first: see `loop: live` */
@@ -129,7 +130,9 @@ static bool begin_batch(edge_source *source, const char *recording, bool starts)
     source->batch->starts = starts || source->owes_start;
     source->batch->passing = source->passing;
     source->owes_start = false;
-    source->due_ms = trib_monotonic_ms(source->plan.clock) + EDGE_SOURCE_BATCH_MS;
+    uint64_t now = trib_monotonic_ms(source->plan.clock);
+    source->due_ms = now + EDGE_SOURCE_BATCH_MS;
+    source->soon_ms = is_stream(source) ? now + EDGE_SOURCE_SOON_MS : source->due_ms;
     return true;
 }
 
@@ -139,9 +142,22 @@ static int ms_until(const edge_source *source, uint64_t then_ms) {
     return left < 60000 ? (int)left : 60000;
 }
 
+/* Until the batch may be pushed, or is to be looked at again: -1, there is nothing to push. */
+static int ms_until_push(const edge_source *source) {
+    return source->batch == NULL || source->batch->count == 0 ? -1
+                                                              : ms_until(source, source->soon_ms);
+}
+
+/* Soon, if the one before is taken: rows that wait behind others lose nothing by going together. */
 static bool push_if_due(edge_source *source) {
-    return source->batch == NULL || source->batch->count == 0 ||
-           ms_until(source, source->due_ms) > 0 || push_batch(source);
+    if (ms_until_push(source) != 0) {
+        return true;
+    }
+    if (ms_until(source, source->due_ms) > 0 && !trib_queue_empty(source->plan.batches)) {
+        source->soon_ms = trib_monotonic_ms(source->plan.clock) + EDGE_SOURCE_SOON_MS;
+        return true;
+    }
+    return push_batch(source);
 }
 
 /* ---- one recording ---- */
@@ -168,10 +184,8 @@ static bool pace(edge_source *source, passage *at, int64_t time_us) {
     double after_ms = (double)(time_us - at->anchor_us) / 1000 / speed;
     uint64_t due_ms = at->anchor_ms + (after_ms < 1e15 ? (uint64_t)after_ms : (uint64_t)1e15);
     for (int left = ms_until(source, due_ms); left > 0; left = ms_until(source, due_ms)) {
-        if (source->batch != NULL && source->batch->count > 0) {
-            int batch = ms_until(source, source->due_ms);
-            left = left < batch ? left : batch;
-        }
+        int batch = ms_until_push(source);
+        left = batch >= 0 && batch < left ? batch : left;
         if (edge_lines_wait(-1, source->wake[0], left) == EDGE_LINE_STOPPED ||
             !push_if_due(source)) {
             return false;
@@ -239,9 +253,7 @@ static bool take_lines(edge_source *source, passage *at) {
     for (;;) {
         trib_bytes line;
         edge_row row;
-        bool waiting = source->batch != NULL && source->batch->count > 0;
-        switch (edge_lines_next(&source->lines, waiting ? ms_until(source, source->due_ms) : -1,
-                                &line)) {
+        switch (edge_lines_next(&source->lines, ms_until_push(source), &line)) {
         case EDGE_LINE_READY: {
             uint64_t refused = at->reader.refused;
             bool first = at->reader.parser.format == TRIB_TABLE_UNKNOWN;

@@ -1,7 +1,9 @@
 /* Rows from where they come from, in batches: one thread that reads lines and pushes.
  *
  * A batch is pushed when it is full (EDGE_BATCH_ROWS), 50 ms after its first row, and at the end of
- * a recording. A replay waits for room in the queue; a stream does not: a batch that finds the
+ * a recording; that of a stream already 1 ms after its first row, if none waits in the queue: a
+ * prediction is not held back where the agent keeps up, and where it does not, rows go together. A
+ * replay waits for room in the queue; a stream does not: a batch that finds the
  * queue full is dropped and counted. Malformed lines are skipped and counted, and the first few of
  * each recording are said.
  *
@@ -36,7 +38,7 @@
 #include "edge/types/batch.h"
 #include "edge/types/event.h"
 
-enum { EDGE_SOURCE_MAX_FILES = 65536, EDGE_SOURCE_BATCH_MS = 50 };
+enum { EDGE_SOURCE_MAX_FILES = 65536, EDGE_SOURCE_BATCH_MS = 50, EDGE_SOURCE_SOON_MS = 1 };
 
 typedef struct edge_source edge_source;
 

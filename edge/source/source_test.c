@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <math.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -492,6 +493,54 @@ static void each_connection_is_a_recording(void **state) {
     assert_int_not_equal(access(config.path, F_OK), 0);
 }
 
+static atomic_uint_least64_t stopped_ms; /* a clock that stands until it is moved on */
+
+static uint64_t stopped_clock(void *context) {
+    (void)context;
+    return atomic_load(&stopped_ms);
+}
+
+/* Sends a row, and returns once the source has read past it. */
+static void send_row_and_wait(int handle, const char *row, int sent_before) {
+    char text[64];
+    (void)snprintf(text, sizeof text, "%s\nno row\n", row);
+    send_text(handle, text);
+    while (atomic_load(&said[EDGE_EVENT_LINE_REFUSED]) <= sent_before) {
+        (void)sem_wait(&heard);
+    }
+}
+
+static void a_streams_row_goes_soon_but_not_alone_behind_others(void **state) {
+    (void)state;
+    const trib_clock clock = {.monotonic_ms = stopped_clock, .wall_ms = stopped_clock};
+    const edge_source_plan plan = {&config, &spec, queue, &clock, {count_event, NULL}};
+    edge_source *source = NULL;
+    config.kind = EDGE_SOURCE_SOCKET;
+    (void)snprintf(config.path, sizeof config.path, "%s/rows.sock", folder);
+    atomic_store(&stopped_ms, 1000);
+    assert_true(trib_ok(edge_source_create(&plan, &source)));
+    assert_true(trib_ok(edge_source_start(source)));
+    int handle = connect_to_path();
+    send_text(handle, "t,x,y,label\n");
+    send_row_and_wait(handle, "1,2,3,calm", 0);
+    assert_true(trib_queue_empty(queue)); /* others may come with it */
+    (void)atomic_fetch_add(&stopped_ms, EDGE_SOURCE_SOON_MS);
+    while (trib_queue_empty(queue)) {
+        (void)sched_yield();
+    }
+    send_row_and_wait(handle, "2,2,3,calm", 1);
+    (void)atomic_fetch_add(&stopped_ms, EDGE_SOURCE_SOON_MS);
+    send_row_and_wait(handle, "3,2,3,calm", 2);
+    (void)atomic_fetch_add(&stopped_ms, EDGE_SOURCE_BATCH_MS);
+    taken first = {0}, second = {0};
+    assert_true(take_batch(&first));
+    assert_int_equal(first.rows, 1);
+    assert_true(take_batch(&second));
+    assert_int_equal(second.rows, 2);
+    assert_int_equal(close(handle), 0);
+    edge_source_destroy(source);
+}
+
 static void a_socket_left_behind_is_replaced_but_not_one_in_use(void **state) {
     (void)state;
     config.kind = EDGE_SOURCE_SOCKET;
@@ -678,6 +727,7 @@ int main(void) {
         FRESH(a_live_loop_stops_at_once_between_two_rows),
         FRESH(a_full_queue_does_not_keep_a_replay_from_stopping),
         FRESH(each_connection_is_a_recording),
+        FRESH(a_streams_row_goes_soon_but_not_alone_behind_others),
         FRESH(a_socket_left_behind_is_replaced_but_not_one_in_use),
         FRESH(json_lines_come_over_a_local_port),
         FRESH(a_stream_that_finds_the_queue_full_drops_and_counts),

@@ -17,6 +17,8 @@ GOALS = {
     "wire.bytes": [("value", "<=", 12500)],
     "ingest.updates_per_s": [("ratio", ">=", 0.6)],
     "bridge.events_per_s": [("ratio", ">=", 0.7)],
+    "latency.edge_p99_ms": [("value", "<=", 5)],
+    "latency.kafka_p99_ms": [("value", "<=", 100)],
     "recover.seconds": [("value", "<=", 2)],
     "fleet.seconds_per_round": [("value", "<=", 60)],
     "fleet.peak_mb": [("value", "<=", 64), ("ratio", "<=", 1.1)],

@@ -9,6 +9,7 @@ LIMIT_S = 1800
 PACKAGES = {
     "pipeline": ["numpy>=1.24,<3", "scipy>=1.10,<2"],
     "bridge": ["confluent-kafka"],
+    "latency": ["confluent-kafka"],
     "train": ["torch>=2.1,<3"],  # 3 GB: it does not load without its CUDA packages
     "infer": ["numpy>=1.24,<3", "onnx>=1.15,<2", "onnxruntime>=1.16,<2"],
 }

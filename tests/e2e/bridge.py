@@ -3,11 +3,11 @@
 and predictions flow, and Kafka is away for a while. At the end a consumer of committed records has seen every
 record of the ledger and of the outbox once, each gateway's in order.
 
+    TRIB_FULL=1            30 kills, and 200,000 predictions at least: some ten minutes
     TRIB_BRIDGE_KILLS=n    how many kills (6)
     TRIB_BRIDGE_EVENTS=n   go on until so many predictions are there (3000)
     TRIB_BRIDGE_SEED=n
 """
-import collections
 import csv
 import json
 import os
@@ -19,31 +19,24 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from fleet import SOURCE, TRIBUTARY, Fleet, wait_for  # noqa: E402
+from fleet import TRIBUTARY, Fleet, wait_for  # noqa: E402
+import bridged  # noqa: E402
 import kafka  # noqa: E402
 import machines  # noqa: E402
 
 GATEWAYS, NAME = 3, "rotating-machine"
-KILLS = int(os.environ.get("TRIB_BRIDGE_KILLS", "6"))
-EVENTS = int(os.environ.get("TRIB_BRIDGE_EVENTS", "3000"))
+FULL = os.environ.get("TRIB_FULL") == "1"
+KILLS = int(os.environ.get("TRIB_BRIDGE_KILLS", "30" if FULL else "6"))
+EVENTS = int(os.environ.get("TRIB_BRIDGE_EVENTS", "200000" if FULL else "3000"))
 SEED = int(os.environ.get("TRIB_BRIDGE_SEED", "1"))
 PATIENCE_S = 120
 
-# Lines again and again, later each time: as fast as the agent takes them.
-AGAIN = """
-import sys
-rows = [line.rstrip().split(",") for line in open(sys.argv[1])]
-print(",".join(rows[0]))
-step = int(float(rows[-1][0]) - float(rows[1][0]) + 2)
-for turn in range(1000000):
-    for row in rows[1:]:
-        print(f"{float(row[0]) + turn * step:.3f}", *row[1:], sep=",")
-"""
-NEEDED = {"specversion", "id", "source", "type", "time", "subject", "dataschema"}
-
-
 def health(fleet):
     return fleet.api("GET", "/v1/health")
+
+
+def ended(fleet):
+    return health(fleet)["bridge"]["ends"]["prediction"]
 
 
 def setup(fleet):
@@ -62,7 +55,7 @@ def signals(fleet, recording):
 
 
 def feed(fleet, name, path, feeders):
-    feeders.append(subprocess.Popen([sys.executable, "-c", AGAIN, path], stdout=subprocess.PIPE))
+    feeders.append(subprocess.Popen([sys.executable, "-c", bridged.AGAIN, path], stdout=subprocess.PIPE))
     fleet.start_edge(name, NAME, "{kind: stdin}", "predictions: {publish: true, every: 1}\ntelemetry: features",
                      stdin=feeders[-1].stdout)
 
@@ -78,57 +71,10 @@ def kill_broker(broker):
     broker.start()
 
 
-def validators():
-    """What others make of events: a public client of CloudEvents, and one of JSON Schema."""
-    try:
-        import cloudevents.kafka
-        import jsonschema
-    except ImportError as missing:
-        print(f"events are not held against docs/schemas: {missing}")
-        return None, {}
-    schemas = {path.stem: json.loads(path.read_text()) for path in (SOURCE / "docs/schemas").glob("*.json")}
-    return cloudevents.kafka, {name: jsonschema.Draft202012Validator(schema) for name, schema in schemas.items()}
-
-
-def check_public(events, schemas, record, topic, counts):
-    """Every event of a kind but predictions, and of those the first thousand."""
-    kind = topic.rsplit(".", 1)[1]
-    counts[kind] += 1
-    if events is None or counts[kind] > 1000:
-        return
-    event = events.from_binary(events.KafkaMessage(dict(record.headers), record.key, record.value))
-    assert event["type"].startswith(f"tributary.{kind}."), event
-    schemas[kind].validate(event.data if isinstance(event.data, dict) else json.loads(event.data))
-    assert event["dataschema"] == schemas[kind].schema["$id"], event
-
-
-def check(broker, topics):
-    """The positions of each log, from every topic, and that none comes twice or out of order."""
-    positions, newest, counts = collections.defaultdict(list), {}, collections.Counter()
-    events, schemas = validators()
-    for topic in topics:
-        for record in broker.consume(topic):
-            headers = {key: value.decode() for key, value in record.headers}
-            attributes = {key[3:]: value for key, value in headers.items() if key.startswith("ce_")}
-            assert attributes.keys() >= NEEDED, (topic, headers)
-            assert headers["content-type"] == "application/json", headers
-            body, key = json.loads(record.value), record.key.decode()
-            assert attributes["subject"] == key and body.get("gateway", key) == key, (attributes, body)
-            assert topic.endswith("." + attributes["type"].split(".")[1]), (topic, attributes)
-            check_public(events, schemas, record, topic, counts)
-            log, position = attributes["id"].rsplit("-", 1)
-            assert newest.get((topic, key), 0) < int(position), f"{topic}: {key} has {position} too late"
-            newest[topic, key] = int(position)
-            positions[log].append((int(position), topic))
-    for log, seen in positions.items():
-        assert len(set(seen)) == len(seen), f"{log}: told twice"
-    return {log: {position for position, _ in seen} for log, seen in positions.items()}
-
-
 def run(fleet, broker, feeders):
     fleet.cloud_extra = f"bridge: {{kafka: {{brokers: '{broker.address}', partitions: 3}}}}"
     broker.start()
-    topics = setup(fleet)
+    topics, began = setup(fleet), time.monotonic()
     assert len(topics) == 8 and all(topic["made"] for topic in topics), topics
     assert not any(topic["made"] for topic in setup(fleet)), "made twice"
     recordings = machines.generate(fleet.folder / "data", GATEWAYS)
@@ -145,6 +91,8 @@ def run(fleet, broker, feeders):
 
     for kill in range(KILLS):
         time.sleep(random.uniform(0.2, 3))
+        if kill == KILLS - 1:  # the last one not before most of them came
+            wait_for("nearly all predictions", lambda: ended(fleet) >= EVENTS * 9 // 10, 1800)
         kill_broker(broker) if kill % 3 == 2 else kill_cloud(fleet)
     broker.stop()
     before = fleet.federation(NAME)["round"]["number"]
@@ -152,9 +100,7 @@ def run(fleet, broker, feeders):
     wait_for("a word about it", lambda: health(fleet)["bridge"]["trouble"], 60)
     broker.start()
 
-    def told():
-        return health(fleet)["bridge"]["ends"]["prediction"] >= EVENTS
-    wait_for(f"{EVENTS} predictions", told, 600)
+    wait_for(f"{EVENTS} predictions", lambda: ended(fleet) >= EVENTS, 600)
     for name in [process for process in fleet.processes if process not in ("cloud", "broker")]:
         fleet.stop(name)
     wait_for("an end of the backlog", lambda: not sum(health(fleet)["bridge"]["backlog"].values()), PATIENCE_S)
@@ -162,13 +108,13 @@ def run(fleet, broker, feeders):
     state = health(fleet)["bridge"]
     fleet.stop("cloud")
 
-    seen = check(broker, [topic["topic"] for topic in topics if not topic["topic"].endswith(".bridge")])
+    seen = bridged.check(broker, [topic["topic"] for topic in topics if not topic["topic"].endswith(".bridge")])
     for log, end in ends.items():  # rounds may have gone on after that
         missing = set(range(1, max([end, *seen.get(log, ())]) + 1)) - seen.get(log, set())
         assert not missing, f"{log}: {len(missing)} of {end} missing"
     assert ends["telemetry"] > 0, ends
     assert state["dropped"] == 0 and state["missed"] == 0 and state["refused"] == 0, state
-    print(f"{KILLS} kills: " + ", ".join(f"{end} records of {log}" for log, end in ends.items()) + ", each once")
+    print(f"{KILLS} kills in {time.monotonic() - began:.0f} s: " + ", ".join(f"{end} records of {log}" for log, end in ends.items()) + ", each once")
 
 
 random.seed(SEED)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What can be wrong between a cloud and a real Kafka: nobody there, a topic that is missing, a wrong password,
-a foreign certificate, an event that is too large. Each is told with the setting to look at, rounds go on, and
+a foreign certificate, one that has expired, an event that is too large. Each is told with the setting to look at, rounds go on, and
 once it is mended everything arrives."""
 import json
 import pathlib
@@ -97,6 +97,14 @@ def run(fleet, server):
     stranger = {"security.protocol": "ssl", "ssl.ca.location": str(fleet.keys / "ca.pem")}
     restart(fleet, server.ssl_address, stranger)  # it trusts the wrong authority
     expect_trouble(fleet, "ssl", "certificate")
+
+    kafka.make_certificate(server.tls, "expired", "/CN=client", days=-1)
+    expired = {**mine, **{f"ssl.{part}.location": str(server.tls / f"expired.{end}")
+                          for part, end in (("certificate", "pem"), ("key", "key"))}}
+    restart(fleet, server.ssl_address, expired)
+    trouble = expect_trouble(fleet, "expired")
+    assert "bridge.kafka.settings" in trouble and "ssl.certificate.location" in trouble, trouble
+    setup_fails(fleet, "expired")
 
     restart(fleet, server.ssl_address, {**mine, "message.max.bytes": 1000})
     Fleet.run(TRIBUTARY, "bridge", "setup", "--config", fleet.cloud_config(), NAME)

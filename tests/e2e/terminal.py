@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """deploy/quickstart in a terminal, as a person has it: recordings of one's own, live predictions after the
-last round, and Ctrl-C or a closed window, which leave nothing running."""
+last round, Kafka and a bucket where asked for, and Ctrl-C or a closed window, which leave nothing running."""
 import json
 import os
 import pathlib
@@ -16,6 +16,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from fleet import BUILD, SOURCE, TRIBUTARY, Fleet, wait_for  # noqa: E402
+import kafka  # noqa: E402
+import servers  # noqa: E402
 
 QUICKSTART = SOURCE / "deploy/quickstart"
 CTRL_C = b"\x03"
@@ -148,7 +150,44 @@ def lives_on(folder, data, federation):
     wait_for("an end of all processes", lambda: not terminal.running(), 5)
 
 
+def with_servers(folder, data, federation):
+    """--with kafka,minio, where the tests' own servers can be had."""
+    try:
+        os.environ["KAFKA_HOME"] = str(kafka.install())
+        program = servers.install("versitygw")
+    except (kafka.Skip, servers.Unavailable) as why:
+        print(f"no quickstart with servers: {why}")
+        return
+    (folder / "bin").mkdir()
+    (folder / "bin/versitygw").symlink_to(program)
+    os.environ["PATH"] += f":{folder}/bin"
+    terminal = Terminal("--work", folder / "work", "--data", data, "--federation", federation, "--with",
+                        "kafka,minio")
+    terminal.until("Logs: ", 240)
+    config = folder / "work/run/cloud.yaml"
+
+    def events():
+        rows = json.loads(Fleet.run(TRIBUTARY, "bridge", "count", "--config", config, "--json"))
+        return {row["topic"].rsplit(".", 1)[1]: row["events"] for row in rows if "rotating-machine" in row["topic"]}
+    counted = events()  # a statistics round and three of training: each opened and closed
+    assert counted["round"] == 8 and counted["model"] >= 4 and counted["audit"] > 12, counted
+    for words in ("events in Kafka, each once", "tributary.rotating-machine.round                  8",
+                  "tributary bridge count", "objects in the bucket", ".safetensors", "verify"):
+        assert words in terminal.shown, f"it does not say '{words}':\n{terminal.shown}"
+    wait_for("predictions in Kafka", lambda: events()["prediction"] > counted["prediction"], 30)
+    verified = json.loads(Fleet.run(TRIBUTARY, "object", "--config", config, "--json", "verify"))
+    assert len(verified) == 8 and all(row["state"] == "whole" for row in verified), verified
+    terminal.type(CTRL_C)
+    assert terminal.exit_status() == 130
+    wait_for("an end of all processes", lambda: not terminal.running(), 5)
+
+
 def misused():
+    nothing = dict(os.environ, PATH="/usr/bin:/bin", KAFKA_HOME="/nowhere")
+    for words, said in (("kafka,redis", "expected kafka, minio or kafka,minio"),
+                        ("kafka", "set KAFKA_HOME"), ("minio", "neither minio nor versitygw")):
+        done = subprocess.run([QUICKSTART, "--with", words], capture_output=True, text=True, timeout=60, env=nothing)
+        assert done.returncode == 2 and said in done.stderr, (words, done.returncode, done.stderr)
     for words, said in ((["--nonsense"], "there is no option --nonsense"),
                         (["--gateways", "0"], "expected a whole number from 1 to 999"),
                         (["--speed", "0"], "expected max, or a number"),
@@ -175,6 +214,7 @@ try:
         interrupted_at(folder, text)
     terminal_closed(folder)
     lives_on(folder, data, federation)
+    with_servers(folder, data, federation)
     print("passed")
 finally:
     for terminal in Terminal.all:  # nothing, if all went well

@@ -201,6 +201,7 @@ void sim_actor_crash(sim_actor *actor, bool power) {
     actor->crashes++;
     take_down(actor);
     if (power) {
+        sim_oracle_lost_power(actor);
         sim_disk_power_cycle(actor->disk);
         actor->booted_us = sim.now_us;
     } else {

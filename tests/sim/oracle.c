@@ -184,7 +184,9 @@ void sim_oracle_sealed(const trib_channel *channel, trib_bytes frame) {
     *sim_table_at(&sealed, XXH3_64bits(frame.data, frame.size)) = number_of(channel, frame);
 }
 
-void sim_oracle_sent(const sim_actor *actor, trib_bytes payload) {
+/* Whoever publishes has synced first; what was accepted since is in memory alone. */
+void sim_oracle_sent(sim_actor *actor, trib_bytes payload) {
+    actor->unsynced_count = 0;
     uint64_t frame = XXH3_64bits(payload.data, payload.size);
     uint64_t number = *sim_table_at(&sealed, frame);
     if (number != 0) {
@@ -203,6 +205,16 @@ void sim_oracle_accepted(const trib_channel *channel, trib_bytes frame) {
     SIM_MUST(SIM_CHECK_ACCEPTED, *times == 0 || forgot, "%s accepts a frame of kind %d twice",
              sim.current->place, (int)channel->kind);
     *times = 1;
+    if (sim.current->unsynced_count < SIM_UNSYNCED) {
+        sim.current->unsynced[sim.current->unsynced_count++] = XXH3_64bits(frame.data, frame.size);
+    }
+}
+
+void sim_oracle_lost_power(sim_actor *actor) {
+    for (size_t i = 0; i < actor->unsynced_count; i++) {
+        *sim_table_at(&accepted, actor->unsynced[i]) = 0;
+    }
+    actor->unsynced_count = 0;
 }
 
 /* ---- the ledger ---------------------------------------------------------------------------- */

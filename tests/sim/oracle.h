@@ -26,7 +26,9 @@ void sim_oracle_synced(uint64_t end);
 void sim_oracle_reopened(uint64_t end);
 void sim_oracle_sealed(const trib_channel *before, trib_bytes frame);
 /* A living actor publishes that. */
-void sim_oracle_sent(const sim_actor *actor, trib_bytes payload);
+void sim_oracle_sent(sim_actor *actor, trib_bytes payload);
+/* What it had accepted since it published last, nobody has heard of: it may be accepted again. */
+void sim_oracle_lost_power(sim_actor *actor);
 void sim_oracle_accepted(const trib_channel *channel, trib_bytes frame);
 void sim_oracle_runs(sim_actor *actor, uint64_t release, const trib_model *model);
 

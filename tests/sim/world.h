@@ -22,6 +22,7 @@
 #include "tests/sim/faults.h"
 
 enum {
+    SIM_UNSYNCED = 64, /* more than a gateway accepts without publishing anything */
     SIM_MAX_GATEWAYS = 200,
     SIM_MAX_ACTORS = SIM_MAX_GATEWAYS + 2, /* the cloud first, a clone last */
     SIM_FEDERATION_MAX = 1 << 14
@@ -49,10 +50,12 @@ typedef struct sim_actor {
     uint32_t slowness; /* of its training, in per cent */
     sim_lie lie;       /* what it lies about; 0: honest */
     bool revoked;
-    uint64_t release; /* that its stream runs */
-    bool full;        /* its disk has no room for now */
-    bool rotten;      /* a bit on its disk has turned over: its newest state may be lost */
-    bool offline;     /* dropped out for now */
+    uint64_t release;                /* that its stream runs */
+    bool full;                       /* its disk has no room for now */
+    uint64_t unsynced[SIM_UNSYNCED]; /* frames accepted since it published last, by their hash */
+    size_t unsynced_count;
+    bool rotten;  /* a bit on its disk has turned over: its newest state may be lost */
+    bool offline; /* dropped out for now */
     uint64_t disk_faults[SIM_DISK_FAULTS]; /* counted so far */
 } sim_actor;
 

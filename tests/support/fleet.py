@@ -131,6 +131,19 @@ class Fleet:
         path.write_text(template)
         return path
 
+    def let_read_all(self, name):
+        """Before the broker starts: a client of that name may subscribe to everything, to look on."""
+        self.enrol(name)
+        acl = self.folder / "acl"
+        acl.write_text(f"user {name}\ntopic read #\n\n" + (SOURCE / "deploy/broker/acl").read_text())
+        config = self.broker_config
+
+        def with_acl():
+            path = config()
+            path.write_text(path.read_text().replace(str(SOURCE / "deploy/broker/acl"), str(acl)))
+            return path
+        self.broker_config = with_acl
+
     def start_broker(self, environment=None):
         program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
         self.start("broker", program, "-c", self.broker_config(), environment=environment)

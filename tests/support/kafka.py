@@ -142,8 +142,9 @@ def openssl(*words):
     assert done.returncode == 0, f"openssl {words}: {done.stderr}"
 
 
-def make_certificate(tls, name, subject, extensions=""):
-    """tls/NAME.pem and NAME.key (PKCS #8) of the authority tls/ca.pem, which is made first if need be."""
+def make_certificate(tls, name, subject, extensions="", days=30):
+    """tls/NAME.pem and NAME.key (PKCS #8) of the authority tls/ca.pem, which is made first if need be. It has
+    expired where `days` is below 0."""
     if not (tls / "ca.pem").exists():
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
                 30, "-subj", "/CN=kafka test authority", "-keyout", tls / "ca.key", "-out", tls / "ca.pem")
@@ -151,7 +152,7 @@ def make_certificate(tls, name, subject, extensions=""):
             "-keyout", tls / f"{name}.key", "-out", tls / f"{name}.csr")
     (tls / f"{name}.ext").write_text(extensions)
     openssl("x509", "-req", "-in", tls / f"{name}.csr", "-CA", tls / "ca.pem", "-CAkey", tls / "ca.key",
-            "-CAcreateserial", "-days", 30, "-extfile", tls / f"{name}.ext", "-out", tls / f"{name}.pem")
+            "-CAcreateserial", "-days", days, "-extfile", tls / f"{name}.ext", "-out", tls / f"{name}.pem")
 
 
 # ---- the broker ----

@@ -14,7 +14,7 @@ import tempfile
 import exact_sum
 import machines
 import numpy as np
-from fleet import CLOUD, SOURCE, wait_for
+from fleet import CLOUD, wait_for
 
 KEEP = """CREATE TABLE IF NOT EXISTS kept (round INTEGER PRIMARY KEY, payload BLOB);
 CREATE TRIGGER IF NOT EXISTS keep AFTER INSERT ON outbox
@@ -104,16 +104,7 @@ class Ear:
 
     def __init__(self, fleet):
         self.taken = fleet.folder / "heard"
-        fleet.enrol("ear")
-        acl = fleet.folder / "acl"
-        acl.write_text("user ear\ntopic read #\n\n" + (SOURCE / "deploy/broker/acl").read_text())
-        config = fleet.broker_config
-
-        def with_acl():
-            path = config()
-            path.write_text(path.read_text().replace(str(SOURCE / "deploy/broker/acl"), str(acl)))
-            return path
-        fleet.broker_config = with_acl
+        fleet.let_read_all("ear")
         self.fleet = fleet
 
     def listen(self):

@@ -144,3 +144,10 @@ uint64_t trib_queue_dropped(trib_queue *queue) {
     (void)pthread_mutex_unlock(&queue->lock);
     return dropped;
 }
+
+bool trib_queue_empty(trib_queue *queue) {
+    (void)pthread_mutex_lock(&queue->lock);
+    bool empty = queue->count == 0;
+    (void)pthread_mutex_unlock(&queue->lock);
+    return empty;
+}

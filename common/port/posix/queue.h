@@ -33,5 +33,7 @@ void *trib_queue_pop(trib_queue *queue, uint64_t timeout_ms);
 /* Wakes everyone; pushes fail from now on. */
 void trib_queue_close(trib_queue *queue);
 uint64_t trib_queue_dropped(trib_queue *queue);
+/* Nothing waits in it now; with one thread that pushes, that one may rely on it. */
+bool trib_queue_empty(trib_queue *queue);
 
 #endif

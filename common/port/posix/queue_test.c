@@ -56,8 +56,10 @@ static void items_come_out_in_their_order_across_many_laps(void **state) {
 static void a_full_queue_takes_nothing_and_counts_what_it_left(void **state) {
     (void)state;
     trib_queue *queue = queue_of(CAPACITY, keep);
+    assert_true(trib_queue_empty(queue));
     for (size_t i = 0; i < CAPACITY; i++) {
         assert_true(trib_queue_push(queue, item_of(i)));
+        assert_false(trib_queue_empty(queue));
     }
     assert_false(trib_queue_push(queue, item_of(9)));
     assert_false(trib_queue_push(queue, item_of(9)));
@@ -70,6 +72,7 @@ static void a_full_queue_takes_nothing_and_counts_what_it_left(void **state) {
         assert_ptr_equal(trib_queue_pop(queue, 0), item_of(i));
     }
     assert_null(trib_queue_pop(queue, 0));
+    assert_true(trib_queue_empty(queue));
     trib_queue_destroy(queue);
 }
 
