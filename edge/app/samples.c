@@ -1,14 +1,30 @@
 /* From rows to predictions: the source, the stream and the trainer of a federation. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/log/log.h"
 #include "edge/app/agent.h"
 #include "edge/app/prediction.h"
 
+/* Nobody says these again, and the agent would wait for them for ever: a moment's want of memory
+ * must not lose one. */
+static edge_agent_event *room_for_event(void) {
+    enum { TRIES = 50, PAUSE_NS = 20000000 };
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    edge_agent_event *event = trib_allocate(1, sizeof *event);
+    for (int i = 0; event == NULL && i < TRIES; i++) {
+        event = trib_allocate(1, sizeof *event);
+        if (event == NULL) {
+            (void)nanosleep(&pause, NULL);
+        }
+    }
+    return event;
+}
+
 static void push_room(void *context, const edge_event *event) {
     edge_agent *agent = context;
-    edge_agent_event *copy = trib_allocate(1, sizeof *copy);
+    edge_agent_event *copy = room_for_event();
     if (copy != NULL) {
         *copy = (edge_agent_event){.kind = EDGE_AGENT_ROOM, .of.room = *event};
         (void)edge_inbox_push(agent->inbox, copy);
@@ -30,7 +46,7 @@ static void push_prediction(void *context, const edge_prediction *prediction) {
 
 static void push_result(void *context, edge_train_result *result) {
     edge_agent *agent = context;
-    edge_agent_event *event = trib_allocate(1, sizeof *event);
+    edge_agent_event *event = room_for_event();
     if (event == NULL) {
         edge_train_result_destroy(result);
         return;
