@@ -269,7 +269,9 @@ static void give_up_damaged(cloud_core *core, cloud_member *member) {
         /* Its own updates may have closed it while they were read again: that asks for nothing. */
         (void)trib_round_step(&member->live->round,
                               &(trib_round_event){.kind = TRIB_EVENT_DAMAGED});
-        bool of_before = member->live->round.plan.number >> 32 < core->incarnation;
+        /* Of a gap the ledger says itself; else what is lost, nobody can say. */
+        bool of_before =
+            core->gaps == 0 && member->live->round.plan.number >> 32 < core->incarnation;
         cloud_take_action(core, member, TRIB_ACTION_ABANDON,
                           of_before
                               ? "the cloud has lost records: it goes on in another incarnation"
