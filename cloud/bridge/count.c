@@ -54,7 +54,7 @@ static trib_status find_topics(counting *all, const char *prefix,
 }
 
 static void count_record(counting *all, const rd_kafka_message_t *message) {
-    topic_count wanted;
+    topic_count wanted = {.events = 0};
     (void)snprintf(wanted.name, sizeof wanted.name, "%s", rd_kafka_topic_name(message->rkt));
     topic_count *topic = bsearch(&wanted, all->topics, all->count, sizeof all->topics[0], by_name);
     if (topic != NULL) {
