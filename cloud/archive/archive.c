@@ -1,13 +1,12 @@
 #include "cloud/archive/archive.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cloud/archive/models.h"
+#include "cloud/archive/numbers.h"
 #include "cloud/archive/segments.h"
 #include "cloud/ledger/follower.h"
 #include "common/port/posix/queue.h"
@@ -59,25 +58,6 @@ static trib_status take_record(cloud_archive *archive, const cloud_record *recor
     return TRIB_SUCCESS;
 }
 
-static trib_status keep_number(const cloud_archive *archive, const char *name, uint64_t number) {
-    char text[32];
-    int length = snprintf(text, sizeof text, "%" PRIu64 "\n", number);
-    return trib_disk_replace(archive->options.place.disk, archive->state, name,
-                             trib_bytes_of((const uint8_t *)text, (size_t)length));
-}
-
-static uint64_t find_number(const cloud_archive *archive, const char *name) {
-    char path[PATH_SIZE + 32];
-    trib_disk *disk = archive->options.place.disk;
-    TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = 64};
-    (void)snprintf(path, sizeof path, "%s/%s", archive->state, name);
-    if (!trib_ok(trib_disk_read(disk, path, &text)) ||
-        !trib_ok(trib_buffer_append(&text, trib_bytes_of((const uint8_t *)"", 1)))) {
-        return 0;
-    }
-    return strtoull((const char *)text.data, NULL, 10);
-}
-
 /* All that there is, up to the first failure. */
 static trib_status catch_up(cloud_archive *archive) {
     uint64_t end = archive->options.end(archive->options.context);
@@ -94,7 +74,8 @@ static trib_status catch_up(cloud_archive *archive) {
         }
     }
     if (atomic_load(&archive->put_count) > models) { /* records of no interest are read again */
-        trib_status kept = keep_number(archive, position_file, at);
+        trib_status kept =
+            cloud_number_keep(archive->options.place.disk, archive->state, position_file, at);
         status = trib_ok(kept) ? status : kept;
     }
     atomic_store(&archive->position, at);
@@ -123,7 +104,7 @@ static trib_status put_segments(cloud_archive *archive) {
             break;
         }
         TRIB_TRY(cloud_segment_put(place, folder, firsts[i], next));
-        TRIB_TRY(keep_number(archive, segment_file, next));
+        TRIB_TRY(cloud_number_keep(place->disk, archive->state, segment_file, next));
         atomic_store(&archive->segment, next);
         atomic_fetch_add(&archive->segments, 1);
     }
@@ -183,8 +164,9 @@ static trib_status prepare(cloud_archive *archive) {
     TRIB_TRY(cloud_object_files(options->place.disk, options->place.crypto, path,
                                 &archive->models.store));
     uint64_t end = options->end(options->context);
-    uint64_t position = find_number(archive, position_file);
-    uint64_t segment = find_number(archive, segment_file);
+    uint64_t position = 0, segment = 0; /* what cannot be read is nothing: all is put once more */
+    trib_ignore(cloud_number_find(options->place.disk, archive->state, position_file, &position));
+    trib_ignore(cloud_number_find(options->place.disk, archive->state, segment_file, &segment));
     atomic_store(&archive->position, position <= end ? position : 0); /* else of another ledger */
     atomic_store(&archive->segment, segment <= end + 1 ? segment : 0);
     (void)snprintf(path, sizeof path, "%s/ledger", archive->state);

@@ -38,7 +38,7 @@ typedef struct cloud_archive_counts {
     uint64_t segments; /* put, or found there, since the start */
     uint64_t segment;  /* records before it are in the bucket; 0: none */
     uint64_t batches;  /* objects with what gateways said, since the start */
-    uint64_t missed;   /* events that were gone before they were put */
+    uint64_t missed;   /* records that were gone before they were put, or cannot be */
 } cloud_archive_counts;
 
 typedef struct cloud_archive cloud_archive;

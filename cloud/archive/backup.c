@@ -8,9 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cloud/archive/backup_parts.h"
 #include "cloud/archive/models.h"
 #include "cloud/archive/needed.h"
+#include "cloud/archive/numbers.h"
 #include "cloud/archive/segments.h"
 
 enum { PATH_SIZE = 4096, BLOCK = 1 << 16, MODEL_BYTES = 1 << 30 };
@@ -165,8 +165,8 @@ static trib_status put_all(working_copy *copy, const char *state, const cloud_ba
                            uint64_t first) {
     char name[CLOUD_SEGMENT_NAME], path[PATH_SIZE + 64], key[CLOUD_KEY_SIZE];
     uint64_t boot = 0, incarnation = 0;
-    TRIB_TRY(cloud_backup_number(copy->place->disk, state, "boot", &boot));
-    TRIB_TRY(cloud_backup_number(copy->place->disk, state, "incarnation", &incarnation));
+    TRIB_TRY(cloud_number_find(copy->place->disk, state, "boot", &boot));
+    TRIB_TRY(cloud_number_find(copy->place->disk, state, "incarnation", &incarnation));
     TRIB_SCOPED(cloud_card_release)
     json_t *card =
         json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "cloud", copy->place->id, "name",

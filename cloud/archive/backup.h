@@ -20,6 +20,8 @@
 
 #include "cloud/archive/place.h"
 
+#define CLOUD_BACKUP_PURPOSE "backup" /* of a card's signature */
+
 enum { CLOUD_BACKUP_NAME = 64, CLOUD_BACKUP_MOST_KEPT = 10000 };
 
 typedef struct cloud_backup {

@@ -116,8 +116,10 @@ static trib_status collect(cloud_batches *batches, batch_log *log, uint64_t most
             atomic_fetch_add(&batches->missed, record.gap_end - record.position + 1);
         } else {
             status = cloud_bridge_tell(log->log, &record, &batches->body, take_event, batches);
-            /* What nobody can read, or no event holds, is told to nobody. */
-            if (status.code != TRIB_E_CORRUPT && status.code != TRIB_E_LIMIT) {
+            /* What nobody can read, or no event holds, cannot be put however often it is tried. */
+            if (status.code == TRIB_E_CORRUPT || status.code == TRIB_E_LIMIT) {
+                atomic_fetch_add(&batches->missed, 1);
+            } else {
                 TRIB_TRY(status);
             }
         }

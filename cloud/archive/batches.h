@@ -51,7 +51,8 @@ TRIB_MUST_CHECK trib_status cloud_batches_create(const cloud_batches_options *op
 void cloud_batches_destroy(cloud_batches *batches);
 /* Puts what is due. After an error, everything of the batch that was not put is put again. */
 TRIB_MUST_CHECK trib_status cloud_batches_step(cloud_batches *batches);
-/* Objects put since the start, and records that were gone before they were read. */
+/* Objects put since the start, and records that were gone before they were read, or that no event
+ * can be made of. */
 uint64_t cloud_batches_put(const cloud_batches *batches);
 uint64_t cloud_batches_missed(const cloud_batches *batches);
 

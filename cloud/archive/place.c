@@ -1,6 +1,5 @@
 #include "cloud/archive/place.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>

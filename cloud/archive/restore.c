@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cloud/archive/backup_parts.h"
+#include "cloud/archive/backup.h"
 #include "cloud/archive/models.h"
 #include "cloud/archive/needed.h"
+#include "cloud/archive/numbers.h"
 #include "cloud/archive/segments.h"
 
 enum {
@@ -17,25 +18,6 @@ enum {
     BOOTS = 1 << 20,
     INCARNATIONS = 256
 };
-
-trib_status cloud_backup_number(trib_disk *disk, const char *state, const char *name,
-                                uint64_t *ret_number) {
-    char path[PATH_SIZE];
-    TRIB_SCOPED(trib_buffer_deinit) trib_buffer text = {.ceiling = 64};
-    (void)snprintf(path, sizeof path, "%.4000s/%s", state, name);
-    TRIB_TRY(trib_disk_read(disk, path, &text));
-    TRIB_TRY(trib_buffer_append(&text, trib_bytes_of((const uint8_t *)"", 1)));
-    *ret_number = strtoull((const char *)text.data, NULL, 10);
-    return *ret_number > 0 ? TRIB_SUCCESS : TRIB_FAIL(TRIB_E_CORRUPT, "%s: no number", path);
-}
-
-static trib_status keep_number(trib_disk *disk, const char *state, const char *name,
-                               uint64_t number) {
-    char text[32];
-    int length = snprintf(text, sizeof text, "%" PRIu64 "\n", number);
-    return trib_disk_replace(disk, state, name,
-                             trib_bytes_of((const uint8_t *)text, (size_t)length));
-}
 
 static uint64_t number_of(const json_t *card, const char *name) {
     json_int_t number = json_integer_value(json_object_get(card, name));
@@ -188,7 +170,7 @@ trib_status cloud_backup_restore(const cloud_place *place, const char *state, ui
     TRIB_TRY(fetch_part(place, ret_backup, card, "registry_sha256", "registry.db", state));
     TRIB_TRY(fetch_objects(place, state, seed, ret_backup));
     TRIB_TRY(claim_incarnation(place, number_of(card, "incarnation"), &ret_backup->incarnation));
-    TRIB_TRY(keep_number(place->disk, state, "boot", number_of(card, "boot") + BOOTS));
-    TRIB_TRY(keep_number(place->disk, state, "incarnation", ret_backup->incarnation));
+    TRIB_TRY(cloud_number_keep(place->disk, state, "boot", number_of(card, "boot") + BOOTS));
+    TRIB_TRY(cloud_number_keep(place->disk, state, "incarnation", ret_backup->incarnation));
     return place->disk->sync_folder(place->disk, state);
 }
