@@ -47,7 +47,7 @@ static trib_status load_token(cloud_server *server) {
 }
 
 static bool needs_token(const char *url) {
-    return strcmp(url, "/v1/health") != 0;
+    return strcmp(url, "/v1/health") != 0 && strcmp(url, "/metrics") != 0;
 }
 
 static bool allowed(const cloud_server *server, struct MHD_Connection *connection,
@@ -130,7 +130,7 @@ static enum MHD_Result ask_core(cloud_server *server, struct MHD_Connection *con
     while (trib_queue_pop(request->answered, ANSWER_WAIT_MS) == NULL) {
     }
     return answer(connection, request->status, request->answer.data, request->answer.size,
-                  request->binary ? "application/octet-stream" : "application/json");
+                  request->type != NULL ? request->type : "application/json");
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,

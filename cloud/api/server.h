@@ -1,7 +1,7 @@
 /* The small HTTP API: libmicrohttpd in front of the core's queue.
  *
  * A connection's thread only reads the request, pushes it, and waits for the answer. Every path but
- * /v1/health needs "Authorization: Bearer TOKEN".
+ * /v1/health and /metrics needs "Authorization: Bearer TOKEN".
  *
  * limits   1 MiB of body, 64 connections, 10 s for a request
  * errors   TRIB_E_IO naming address or token file

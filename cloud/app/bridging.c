@@ -87,13 +87,29 @@ trib_status cloud_bridging_open(cloud_core *core) {
     return core->disk->sync_folder(core->disk, core->config.state);
 }
 
-static trib_status start_bridge(cloud_core *core) {
-    char paths[CLOUD_LOGS][PATH_SIZE], id[64];
+static const char *bridge_id(const cloud_core *core) {
     const char *given = core->config.bridge.id;
-    (void)snprintf(id, sizeof id, "%s", given[0] != '\0' ? given : core->secrets.signing_id.text);
+    return given[0] != '\0' ? given : core->secrets.signing_id.text;
+}
+
+/* On the bridge's thread. Whoever loses the state folder gives the bridge another id, so that an
+ * event's id is never of two bodies. */
+static trib_status put_claim(void *context, const cloud_bridge_event *event,
+                             char ret_reference[CLOUD_CLAIM_SIZE]) {
+    const cloud_core *core = context;
+    const cloud_place place = cloud_archiving_place(core);
+    (void)snprintf(ret_reference, CLOUD_CLAIM_SIZE, "claims/%s/%s/%s/%s.json", bridge_id(core),
+                   event->federation, cloud_bridge_topic_names[event->topic], event->id);
+    return trib_context(cloud_place_put(&place, ret_reference, event->body, "application/json"),
+                        "a body for the bucket (bridge.kafka.claim_check_kib)");
+}
+
+static trib_status start_bridge(cloud_core *core) {
+    char paths[CLOUD_LOGS][PATH_SIZE];
     cloud_bridge_options options = {.settings = &core->config.bridge,
-                                    .id = id,
+                                    .id = bridge_id(core),
                                     .disk = core->disk,
+                                    .claim = core->config.bucket != NULL ? put_claim : NULL,
                                     .report = push_report,
                                     .context = core};
     for (int i = 0; i < CLOUD_LOGS; i++) {
@@ -147,22 +163,20 @@ void cloud_bridging_report(cloud_core *core, const cloud_event *event) {
 
 /* At most once a minute: a full disk would fill the log as well. */
 static void tell_dropped(cloud_core *core) {
-    uint64_t now = trib_monotonic_ms(core->clock), dropped = 0;
-    for (int i = 0; i < CLOUD_OUTBOX_CLASSES; i++) {
-        dropped += cloud_outbox_count(core->outbox, (cloud_outbox_class)i).dropped;
-    }
-    if (dropped > core->outbox_dropped && now >= core->outbox_told_ms) {
+    uint64_t now = trib_monotonic_ms(core->clock);
+    cloud_outbox_counts counts = cloud_outbox_count_all(core->outbox);
+    if (counts.dropped > core->outbox_dropped && now >= core->outbox_told_ms) {
         trib_log(TRIB_LOG_WARN, "the outbox drops events",
-                 "dropped=%" PRIu64 " why=Kafka does not take them as fast as they come, or not at "
-                 "all: see bridge.outbox_mib",
-                 dropped - core->outbox_dropped);
-        core->outbox_dropped = dropped;
+                 "dropped=%" PRIu64 " over_share=%" PRIu64 " why=Kafka does not take them as fast "
+                 "as they come, or not at all: see bridge.outbox_mib",
+                 counts.dropped - core->outbox_dropped, counts.over_share);
+        core->outbox_dropped = counts.dropped;
         core->outbox_told_ms = now + TELL_MS;
     }
 }
 
-static void store(cloud_core *core, cloud_outbox_class class, const pb_msgdesc_t *fields,
-                  const void *record) {
+static void store(cloud_core *core, cloud_outbox_class class, const char *gateway,
+                  const pb_msgdesc_t *fields, const void *record) {
     size_t size = 0;
     trib_buffer_clear(&core->scratch);
     trib_status status = trib_wire_size(fields, record, &size);
@@ -173,7 +187,7 @@ static void store(cloud_core *core, cloud_outbox_class class, const pb_msgdesc_t
         trib_writer writer = trib_writer_of(core->scratch.data, core->scratch.capacity);
         status = trib_wire_encode(fields, record, &writer);
         trib_ignore(trib_ok(status)
-                        ? cloud_outbox_append(core->outbox, class, trib_written(&writer))
+                        ? cloud_outbox_append(core->outbox, class, gateway, trib_written(&writer))
                         : status); /* counted there */
     }
     if (core->outbox_due_ms == 0) {
@@ -192,14 +206,14 @@ void cloud_bridge_prediction(cloud_core *core, const cloud_member *member,
     record.time_ms = trib_wall_ms(core->clock);
     trib_wire_put(&record.message, &message);
     if (anomaly) {
-        store(core, CLOUD_OUTBOX_ALERT, cloud_record_Outgoing_fields, &record);
+        store(core, CLOUD_OUTBOX_ALERT, gateway->name, cloud_record_Outgoing_fields, &record);
     }
-    store(core, CLOUD_OUTBOX_PREDICTION, cloud_record_Outgoing_fields, &record);
+    store(core, CLOUD_OUTBOX_PREDICTION, gateway->name, cloud_record_Outgoing_fields, &record);
 }
 
 void cloud_bridge_telemetry(cloud_core *core, const cloud_record_Telemetry *record) {
     if (core->outbox != NULL) {
-        store(core, CLOUD_OUTBOX_TELEMETRY, cloud_record_Telemetry_fields, record);
+        store(core, CLOUD_OUTBOX_TELEMETRY, record->gateway, cloud_record_Telemetry_fields, record);
     }
 }
 

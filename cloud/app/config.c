@@ -128,6 +128,10 @@ static trib_status read_all(const char *path, trib_value root, cloud_config *con
         TRIB_TRY(cloud_bucket_open(object, path, trib_posix_disk(), trib_posix_clock(),
                                    &config->bucket));
     }
+    if (config->bridge.claims_wanted && config->bucket == NULL) {
+        return trib_value_refuse(bridge,
+                                 "kafka.claim_check_kib needs an `object` to put bodies in");
+    }
     return read_archive(root, config);
 }
 

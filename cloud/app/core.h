@@ -51,7 +51,7 @@ typedef struct cloud_request {
     trib_buffer body;
     unsigned status;
     trib_buffer answer;
-    bool binary;
+    const char *type;     /* of the answer; NULL: application/json */
     trib_queue *answered; /* the asker waits here */
 } cloud_request;
 
@@ -268,6 +268,8 @@ void cloud_publish_due(cloud_core *core);
 void cloud_all_due(cloud_core *core); /* after connecting */
 
 /* ---- archiving.c ---- */
+/* In config.bucket, which must be there. */
+cloud_place cloud_archiving_place(const cloud_core *core);
 TRIB_MUST_CHECK trib_status cloud_archiving_start(cloud_core *core);
 void cloud_archiving_close(cloud_core *core);
 void cloud_archiving_report(cloud_core *core, const char *trouble);
@@ -297,6 +299,10 @@ void cloud_bridge_telemetry(cloud_core *core, const cloud_record_Telemetry *reco
 /* What waits becomes durable when it is due, and the bridge hears of it. */
 void cloud_bridging_settle(cloud_core *core);
 uint64_t cloud_bridging_wait_ms(const cloud_core *core);
+
+/* ---- metrics.c ---- */
+/* Appends what Prometheus reads. */
+TRIB_MUST_CHECK trib_status cloud_print_metrics(cloud_core *core, trib_buffer *text);
 
 /* ---- requests.c ---- */
 void cloud_handle_request(cloud_core *core, cloud_request *request);

@@ -293,7 +293,7 @@ static void get_model(cloud_core *core, const char *text, cloud_request *request
                      trib_message());
         return;
     }
-    request->binary = true;
+    request->type = "application/octet-stream";
     request->status = 200;
 }
 
@@ -349,22 +349,20 @@ static json_t *bridge_json(const cloud_core *core) {
     }
     cloud_bridge_counts counts = cloud_bridge_count(core->bridge);
     json_t *backlog = json_object(), *ends = json_object();
-    uint64_t dropped = 0;
+    cloud_outbox_counts outbox = cloud_outbox_count_all(core->outbox);
     for (int i = 0; i < CLOUD_LOGS; i++) {
         json_object_set_new(backlog, cloud_bridge_log_names[i],
                             json_integer((json_int_t)counts.backlog[i]));
         json_object_set_new(ends, cloud_bridge_log_names[i],
                             json_integer((json_int_t)counts.ends[i]));
     }
-    for (int i = 0; i < CLOUD_OUTBOX_CLASSES; i++) {
-        dropped += cloud_outbox_count(core->outbox, (cloud_outbox_class)i).dropped;
-    }
-    return json_pack("{s:b,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "connected", counts.connected,
-                     "trouble", text_json(core->bridge_trouble), "sent", (json_int_t)counts.sent,
-                     "transactions", (json_int_t)counts.transactions, "aborted",
-                     (json_int_t)counts.aborted, "refused", (json_int_t)counts.refused, "missed",
-                     (json_int_t)counts.missed, "dropped", (json_int_t)dropped, "backlog", backlog,
-                     "ends", ends);
+    return json_pack("{s:b,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "connected",
+                     counts.connected, "trouble", text_json(core->bridge_trouble), "sent",
+                     (json_int_t)counts.sent, "claims", (json_int_t)counts.claims, "transactions",
+                     (json_int_t)counts.transactions, "aborted", (json_int_t)counts.aborted,
+                     "refused", (json_int_t)counts.refused, "missed", (json_int_t)counts.missed,
+                     "dropped", (json_int_t)outbox.dropped, "over_share",
+                     (json_int_t)outbox.over_share, "backlog", backlog, "ends", ends);
 }
 
 static json_t *archive_json(const cloud_core *core) {
@@ -408,6 +406,12 @@ static void health(cloud_core *core, cloud_request *request) {
     answer_json(request, 200, value);
 }
 
+static void metrics(cloud_core *core, cloud_request *request) {
+    trib_status status = cloud_print_metrics(core, &request->answer);
+    request->status = trib_ok(status) ? 200 : 500;
+    request->type = "text/plain; version=0.0.4";
+}
+
 void cloud_handle_request(cloud_core *core, cloud_request *request) {
     static const char federations[] = "/v1/federations/";
     static const char gateways[] = "/v1/gateways/";
@@ -416,6 +420,8 @@ void cloud_handle_request(cloud_core *core, cloud_request *request) {
     const char *path = request->path;
     if (get && strcmp(path, "/v1/health") == 0) {
         health(core, request);
+    } else if (get && strcmp(path, "/metrics") == 0) {
+        metrics(core, request);
     } else if (get && strcmp(path, "/v1/federations") == 0) {
         list_federations(core, request);
     } else if (strcmp(path, "/v1/federations") == 0) {

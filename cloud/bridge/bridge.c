@@ -26,14 +26,14 @@ struct cloud_bridge {
     uint64_t passed[CLOUD_LOGS];     /* records of it that were gone */
     uint64_t skip;                   /* an event that Kafka refuses; as its opaque */
     trib_buffer body;
-    bool open; /* a transaction */
-    uint64_t events, bytes;
+    bool open;                       /* a transaction */
+    uint64_t events, bytes, claimed; /* of it */
     uint64_t most_events; /* of a transaction: fewer and fewer while Kafka refuses one of them */
     uint64_t pause_ms;
 
     /* For whoever counts. */
     atomic_bool connected;
-    atomic_uint_least64_t sent, transactions, aborted, refused;
+    atomic_uint_least64_t sent, claims, transactions, aborted, refused;
     atomic_uint_least64_t told[CLOUD_LOGS], missed[CLOUD_LOGS];
 };
 
@@ -65,6 +65,7 @@ static void rewind_all(cloud_bridge *bridge) {
     bridge->open = false;
     bridge->events = 0;
     bridge->bytes = 0;
+    bridge->claimed = 0;
     bridge->read = bridge->committed;
     for (size_t i = 0; i < CLOUD_LOGS; i++) {
         bridge->passed[i] = 0;
@@ -124,6 +125,21 @@ typedef struct sending {
     uint64_t opaque; /* of the record's next event: it has two at most */
 } sending;
 
+/* A body that is too large for Kafka goes where consumers fetch it. */
+static trib_status send_or_claim(cloud_bridge *bridge, const cloud_bridge_event *event,
+                                 uint64_t opaque) {
+    const cloud_bridge_options *options = &bridge->options;
+    char reference[CLOUD_CLAIM_SIZE];
+    if (options->claim == NULL || event->body.size <= options->settings->claim_bytes) {
+        return cloud_kafka_send(bridge->kafka, event, opaque);
+    }
+    TRIB_TRY(options->claim(options->context, event, reference));
+    cloud_bridge_event claim = *event;
+    claim.claim = reference;
+    bridge->claimed++;
+    return cloud_kafka_send(bridge->kafka, &claim, opaque);
+}
+
 static trib_status send_event(void *context, const cloud_bridge_event *event) {
     sending *what = context;
     uint64_t opaque = what->opaque++;
@@ -135,7 +151,7 @@ static trib_status send_event(void *context, const cloud_bridge_event *event) {
     trib_status status =
         opaque == bridge->skip
             ? TRIB_FAIL(TRIB_E_LIMIT, "%s: past max.message.bytes of its topic", event->id)
-            : cloud_kafka_send(bridge->kafka, event, opaque);
+            : send_or_claim(bridge, event, opaque);
     if (status.code == TRIB_E_LIMIT) {
         char why[400];
         (void)snprintf(why, sizeof why, "%s of %s: %s (bridge.kafka.settings: message.max.bytes)",
@@ -204,6 +220,7 @@ static trib_status commit(cloud_bridge *bridge) {
     }
     TRIB_TRY(status);
     atomic_fetch_add(&bridge->sent, bridge->events);
+    atomic_fetch_add(&bridge->claims, bridge->claimed);
     atomic_fetch_add(&bridge->transactions, 1);
     for (size_t i = 0; i < CLOUD_LOGS; i++) {
         atomic_fetch_add(&bridge->missed[i], bridge->passed[i]);
@@ -218,6 +235,7 @@ static trib_status commit(cloud_bridge *bridge) {
     bridge->open = false;
     bridge->events = 0;
     bridge->bytes = 0;
+    bridge->claimed = 0;
     acknowledge(bridge);
     return TRIB_SUCCESS;
 }
@@ -349,6 +367,7 @@ cloud_bridge_counts cloud_bridge_count(const cloud_bridge *bridge) {
     cloud_bridge_counts counts = {
         .connected = atomic_load(&bridge->connected),
         .sent = atomic_load(&bridge->sent),
+        .claims = atomic_load(&bridge->claims),
         .transactions = atomic_load(&bridge->transactions),
         .aborted = atomic_load(&bridge->aborted),
         .refused = atomic_load(&bridge->refused),

@@ -20,6 +20,7 @@
 enum {
     CLOUD_BRIDGE_BATCH = 5000, /* events of one transaction */
     CLOUD_BRIDGE_BATCH_BYTES = 4 << 20,
+    CLOUD_CLAIM_SIZE = 1100,
     CLOUD_BRIDGE_MOST_PAUSE_MS = 30000
 };
 
@@ -46,6 +47,11 @@ typedef struct cloud_bridge_options {
     const char *id;
     trib_disk *disk;
     cloud_bridge_source sources[CLOUD_LOGS];
+    /* Keeps the body of an event that is larger than the settings' claim_bytes where consumers find
+     * it, and says where: a URI reference. The same event may come again. NULL: nobody does, and
+     * every body goes to Kafka. On the bridge's thread. */
+    TRIB_MUST_CHECK trib_status (*claim)(void *context, const cloud_bridge_event *event,
+                                         char ret_reference[CLOUD_CLAIM_SIZE]);
     void (*report)(void *context, cloud_bridge_report report, const char *text);
     void *context;
 } cloud_bridge_options;
@@ -55,6 +61,7 @@ typedef struct cloud_bridge_counts {
     uint64_t sent;         /* events in transactions that were committed */
     uint64_t transactions; /* committed */
     uint64_t aborted;
+    uint64_t claims;              /* of the sent: their bodies are elsewhere */
     uint64_t refused;             /* events left out */
     uint64_t missed;              /* records that were gone before they were read */
     uint64_t ends[CLOUD_LOGS];    /* positions */

@@ -42,7 +42,8 @@ typedef struct cloud_bridge_event {
     char id[CLOUD_EVENT_ID_SIZE];
     char type[CLOUD_EVENT_TYPE_SIZE]; /* tributary.round.closed, ... */
     uint64_t time_ms;
-    trib_bytes body; /* JSON */
+    trib_bytes body;   /* JSON */
+    const char *claim; /* a URI reference to where the body is, and is not sent; NULL: it is */
 } cloud_bridge_event;
 
 typedef trib_status (*cloud_bridge_each)(void *context, const cloud_bridge_event *event);

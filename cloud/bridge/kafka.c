@@ -202,7 +202,8 @@ typedef struct attribute {
     const char *name, *value;
 } attribute;
 
-/* CloudEvents, Kafka protocol binding 1.0.2, section 3.2: binary mode. */
+/* CloudEvents, Kafka protocol binding 1.0.2, section 3.2: binary mode. A claim has no value; its
+ * attribute is that of the extension "Dataref (Claim Check)". */
 static rd_kafka_headers_t *make_headers(const attribute *attributes, size_t count) {
     rd_kafka_headers_t *headers = rd_kafka_headers_new(count + 1);
     char name[32];
@@ -214,7 +215,8 @@ static rd_kafka_headers_t *make_headers(const attribute *attributes, size_t coun
     return headers;
 }
 
-/* Section 3.3: structured mode. The attributes are names and numbers of ours: nothing to escape. */
+/* Section 3.3: structured mode. The attributes are names and numbers of ours: nothing to escape.
+ * `body` is empty of a claim. */
 static trib_status make_structured(trib_buffer *buffer, const attribute *attributes, size_t count,
                                    trib_bytes body) {
     trib_buffer_clear(buffer);
@@ -223,9 +225,12 @@ static trib_status make_structured(trib_buffer *buffer, const attribute *attribu
         TRIB_TRY(
             trib_buffer_print(buffer, "\"%s\":\"%s\",", attributes[i].name, attributes[i].value));
     }
-    TRIB_TRY(trib_buffer_append(
-        buffer, trib_bytes_text("\"datacontenttype\":\"application/json\",\"data\":")));
-    TRIB_TRY(trib_buffer_append(buffer, body));
+    TRIB_TRY(
+        trib_buffer_append(buffer, trib_bytes_text("\"datacontenttype\":\"application/json\"")));
+    if (body.size > 0) {
+        TRIB_TRY(trib_buffer_append(buffer, trib_bytes_text(",\"data\":")));
+        TRIB_TRY(trib_buffer_append(buffer, body));
+    }
     return trib_buffer_append(buffer, trib_bytes_text("}"));
 }
 
@@ -270,16 +275,17 @@ trib_status cloud_kafka_send(cloud_kafka *kafka, const cloud_bridge_event *event
                                     {"time", when},
                                     {"subject", event->key},
                                     {"dataschema", schema},
-                                    {"partitionkey", event->key}};
-    size_t count = sizeof attributes / sizeof attributes[0];
+                                    {"partitionkey", event->key},
+                                    {"dataref", event->claim}};
+    size_t count = sizeof attributes / sizeof attributes[0] - (event->claim == NULL);
+    trib_bytes body = event->claim == NULL ? event->body : (trib_bytes){NULL, 0};
     if (!kafka->settings->structured) {
-        return produce(kafka, topic, event->key, event->body, make_headers(attributes, count),
-                       opaque);
+        return produce(kafka, topic, event->key, body, make_headers(attributes, count), opaque);
     }
     rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
     (void)rd_kafka_header_add(headers, "content-type", -1,
                               "application/cloudevents+json; charset=UTF-8", -1);
-    trib_status status = make_structured(&kafka->scratch, attributes, count, event->body);
+    trib_status status = make_structured(&kafka->scratch, attributes, count, body);
     if (!trib_ok(status)) {
         rd_kafka_headers_destroy(headers);
         return status;

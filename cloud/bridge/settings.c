@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cloud/bridge/event.h"
 #include "cloud/outbox/outbox.h"
 #include "common/config/secret.h"
 #include "common/crypto/crypto.h"
@@ -72,11 +73,13 @@ static trib_status read_settings(trib_value map, const char *file,
 }
 
 static trib_status read_kafka(trib_value map, const char *file, cloud_bridge_settings *settings) {
-    static const char *const keys[] = {"brokers",     "prefix",   "partitions", "replication",
-                                       "cloudevents", "settings", "id",         NULL};
+    static const char *const keys[] = {"brokers",     "prefix",          "partitions",
+                                       "replication", "cloudevents",     "settings",
+                                       "id",          "claim_check_kib", NULL};
     static const char *const modes[] = {"binary", "structured", NULL};
-    trib_value brokers, prefix, id, rest;
+    trib_value brokers, prefix, id, claim, rest;
     size_t mode = 0;
+    uint32_t kib = 512;
     TRIB_TRY(trib_config_only(map, keys));
     TRIB_TRY(trib_value_need(map, "brokers", &brokers));
     if (trib_value_text(brokers) == NULL) {
@@ -94,6 +97,10 @@ static trib_status read_kafka(trib_value map, const char *file, cloud_bridge_set
     }
     TRIB_TRY(trib_config_u32(map, "partitions", 1, 1000, &settings->partitions));
     TRIB_TRY(trib_config_u32(map, "replication", 1, 100, &settings->replication));
+    TRIB_TRY(trib_config_u32(map, "claim_check_kib", 1, CLOUD_EVENT_MOST_BYTES >> 10, &kib));
+    TRIB_TRY(trib_value_find(map, "claim_check_kib", &claim));
+    settings->claims_wanted = trib_value_present(claim);
+    settings->claim_bytes = (uint64_t)kib << 10;
     TRIB_TRY(trib_config_choice(map, "cloudevents", modes, &mode));
     settings->structured = mode == 1;
     TRIB_TRY(trib_value_find(map, "settings", &rest));

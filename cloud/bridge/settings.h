@@ -28,6 +28,8 @@ typedef struct cloud_bridge_settings {
     uint32_t partitions, replication; /* of topics that setup makes: 6, 1 */
     bool structured;                  /* CloudEvents in structured mode, not binary */
     uint64_t outbox_bytes;            /* 1 GiB */
+    uint64_t claim_bytes; /* a larger body goes to the bucket, where there is one: 512 KiB */
+    bool claims_wanted;   /* the config says claim_check_kib: there must be a bucket */
     cloud_kafka_setting settings[CLOUD_KAFKA_MAX_SETTINGS]; /* librdkafka's */
     size_t setting_count;
 } cloud_bridge_settings;

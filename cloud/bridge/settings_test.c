@@ -45,16 +45,20 @@ static void without_a_map_nothing_is_bridged(void **state) {
 
 static void librdkafkas_settings_go_through(void **state) {
     (void)state;
-    assert_true(trib_ok(read_text("bridge:\n  outbox_mib: 64\n  kafka:\n    brokers: a:1,b:2\n"
-                                  "    prefix: acme\n    partitions: 12\n    replication: 3\n"
-                                  "    cloudevents: structured\n    id: east\n    settings:\n"
-                                  "      compression.type: zstd\n      linger.ms: 20\n")));
+    assert_true(
+        trib_ok(read_text("bridge:\n  outbox_mib: 64\n  kafka:\n    brokers: a:1,b:2\n"
+                          "    prefix: acme\n    partitions: 12\n    replication: 3\n"
+                          "    cloudevents: structured\n    id: east\n    claim_check_kib: 16\n"
+                          "    settings:\n"
+                          "      compression.type: zstd\n      linger.ms: 20\n")));
     assert_true(settings.kafka && settings.structured);
     assert_string_equal(settings.prefix, "acme");
     assert_string_equal(settings.id, "east");
     assert_int_equal(settings.partitions, 12);
     assert_int_equal(settings.replication, 3);
     assert_int_equal(settings.outbox_bytes, 64 << 20);
+    assert_int_equal(settings.claim_bytes, 16 << 10);
+    assert_true(settings.claims_wanted);
     assert_string_equal(setting("bootstrap.servers"), "a:1,b:2");
     assert_string_equal(setting("compression.type"), "zstd");
     assert_string_equal(setting("linger.ms"), "20");

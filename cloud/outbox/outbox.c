@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cloud/outbox/shares.h"
+
 const char *const cloud_outbox_names[] = {"alert", "prediction", "telemetry", NULL};
 
 enum { PATH_SIZE = 4096 };
@@ -13,6 +15,7 @@ typedef struct outbox_log {
     char folder[PATH_SIZE];
     atomic_uint_least64_t durable, acknowledged, missed;
     uint64_t first;             /* that is still there */
+    cloud_shares *shares;       /* of what is there */
     cloud_outbox_counts counts; /* dropped: what was not stored */
 } outbox_log;
 
@@ -46,9 +49,11 @@ trib_status cloud_outbox_open(trib_disk *disk, const char *folder, uint64_t seed
     trib_status status = disk->make_folder(disk, folder);
     for (size_t i = 0; i < CLOUD_OUTBOX_CLASSES && trib_ok(status); i++) {
         outbox_log *log = &outbox->logs[i];
+        log->shares = cloud_shares_create(seed, bytes / CLOUD_OUTBOX_SEGMENTS);
         int length =
             snprintf(log->folder, sizeof log->folder, "%s/%s", folder, cloud_outbox_names[i]);
-        status = length > 0 && (size_t)length < sizeof log->folder
+        status = log->shares == NULL ? TRIB_FAIL(TRIB_E_IO, "no memory for an outbox")
+                 : length > 0 && (size_t)length < sizeof log->folder
                      ? open_log(outbox, log)
                      : TRIB_FAIL(TRIB_E_LIMIT, "%s: too long a path", folder);
     }
@@ -71,6 +76,7 @@ void cloud_outbox_close(cloud_outbox *outbox) {
     if (outbox != NULL) {
         for (size_t i = 0; i < CLOUD_OUTBOX_CLASSES; i++) {
             cloud_ledger_close(outbox->logs[i].ledger);
+            cloud_shares_destroy(outbox->logs[i].shares);
         }
         trib_free(outbox);
     }
@@ -89,35 +95,58 @@ static uint64_t bytes_of(const cloud_outbox *outbox) {
 static trib_status remove_through(outbox_log *log, uint64_t through) {
     trib_status status = cloud_ledger_trim(log->ledger, through);
     log->first = cloud_ledger_first(log->ledger);
+    cloud_shares_trim(log->shares, log->first);
     return status;
 }
 
-/* Makes room for `size` bytes, from the least class on, `class` included. */
-static trib_status make_room(cloud_outbox *outbox, cloud_outbox_class class, size_t size) {
-    for (size_t i = CLOUD_OUTBOX_CLASSES; i > class; i--) {
-        outbox_log *log = &outbox->logs[i - 1];
-        while (bytes_of(outbox) + size > outbox->ceiling && log->ledger != NULL) {
-            uint64_t first = cloud_ledger_first(log->ledger);
-            TRIB_TRY(remove_through(log, cloud_ledger_second(log->ledger) - 1));
-            if (cloud_ledger_first(log->ledger) == first) {
-                break; /* the last segment stays: it is being written */
-            }
-        }
+/* The last segment stays: it is being written. */
+static bool can_drop(const outbox_log *log) {
+    return log->ledger != NULL && cloud_ledger_second(log->ledger) <= cloud_ledger_end(log->ledger);
+}
+
+static trib_status drop_while_over(cloud_outbox *outbox, outbox_log *log, size_t size) {
+    while (bytes_of(outbox) + size > outbox->ceiling && can_drop(log)) {
+        TRIB_TRY(remove_through(log, cloud_ledger_second(log->ledger) - 1));
     }
+    return TRIB_SUCCESS;
+}
+
+/* Makes room for `size` bytes, from the least class on, `class` included. */
+static trib_status make_room(cloud_outbox *outbox, cloud_outbox_class class, const char *gateway,
+                             size_t size) {
+    outbox_log *own = &outbox->logs[class];
+    bool lesser = false;
+    for (size_t i = CLOUD_OUTBOX_CLASSES - 1; i > class; i--) {
+        TRIB_TRY(drop_while_over(outbox, &outbox->logs[i], size));
+        lesser = lesser || can_drop(&outbox->logs[i]);
+    }
+    /* What a drop has freed is for the others: who floods would fill it at once. */
+    uint64_t headroom = 2 * outbox->ceiling / CLOUD_OUTBOX_SEGMENTS;
+    if (!lesser && bytes_of(outbox) + size + headroom > outbox->ceiling &&
+        cloud_shares_is_hog(own->shares, gateway)) {
+        own->counts.over_share++;
+        return TRIB_FAIL(TRIB_E_LIMIT, "%s holds too much of the outbox's %ss", gateway,
+                         cloud_outbox_names[class]);
+    }
+    TRIB_TRY(drop_while_over(outbox, own, size));
     return bytes_of(outbox) + size <= outbox->ceiling
                ? TRIB_SUCCESS
                : TRIB_FAIL(TRIB_E_LIMIT, "the outbox is full of what goes before %ss",
                            cloud_outbox_names[class]);
 }
 
-trib_status cloud_outbox_append(cloud_outbox *outbox, cloud_outbox_class class, trib_bytes event) {
+trib_status cloud_outbox_append(cloud_outbox *outbox, cloud_outbox_class class, const char *gateway,
+                                trib_bytes event) {
     outbox_log *log = &outbox->logs[class];
     uint64_t position = 0;
     trib_status status = log->ledger == NULL
                              ? TRIB_FAIL(TRIB_E_IO, "%s failed earlier", log->folder)
-                             : make_room(outbox, class, event.size + 64);
+                             : make_room(outbox, class, gateway, event.size + 64);
     if (trib_ok(status)) {
         status = cloud_ledger_append(log->ledger, 1, &event, 1, &position);
+    }
+    if (trib_ok(status)) {
+        cloud_shares_add(log->shares, gateway, position, event.size);
     }
     log->counts.stored += trib_ok(status);
     log->counts.dropped += !trib_ok(status);
@@ -176,4 +205,16 @@ cloud_outbox_counts cloud_outbox_count(const cloud_outbox *outbox, cloud_outbox_
     counts.dropped += atomic_load(&log->missed) + (log->first > next ? log->first - next : 0);
     counts.bytes = log->ledger != NULL ? cloud_ledger_bytes(log->ledger) : 0;
     return counts;
+}
+
+cloud_outbox_counts cloud_outbox_count_all(const cloud_outbox *outbox) {
+    cloud_outbox_counts all = {0};
+    for (int i = 0; i < CLOUD_OUTBOX_CLASSES; i++) {
+        cloud_outbox_counts one = cloud_outbox_count(outbox, (cloud_outbox_class)i);
+        all.stored += one.stored;
+        all.dropped += one.dropped;
+        all.over_share += one.over_share;
+        all.bytes += one.bytes;
+    }
+    return all;
 }

@@ -4,8 +4,10 @@
  * the bridge reads as well.
  *
  * Room is bounded for all classes together. What comes past the bound takes the place of the oldest
- * segment of the least class that has any: telemetry before predictions before alerts. What was
- * dropped unread is counted.
+ * segment of the least class that has any: telemetry before predictions before alerts. But where
+ * that would be of its own class, and its gateway holds more of it than its part (shares.h), it is
+ * turned away instead, so that nobody is pushed out by who floods. What was dropped unread is
+ * counted.
  *
  * No failure here touches a round: an event that cannot be stored is counted and gone. A log whose
  * sync failed is opened anew, which keeps what was durable.
@@ -39,8 +41,9 @@ TRIB_MUST_CHECK trib_status cloud_outbox_open(trib_disk *disk, const char *folde
                                               uint64_t bytes, cloud_outbox **ret_outbox);
 void cloud_outbox_close(cloud_outbox *outbox);
 
+/* `gateway` has sent it. TRIB_E_LIMIT: there is no room for it. */
 TRIB_MUST_CHECK trib_status cloud_outbox_append(cloud_outbox *outbox, cloud_outbox_class class,
-                                                trib_bytes event);
+                                                const char *gateway, trib_bytes event);
 /* Makes durable, and so visible, what was appended; then removes what was acknowledged. */
 TRIB_MUST_CHECK trib_status cloud_outbox_sync(cloud_outbox *outbox);
 
@@ -53,11 +56,14 @@ void cloud_outbox_acknowledge(cloud_outbox *outbox, cloud_outbox_class class, ui
 uint64_t cloud_outbox_acknowledged(const cloud_outbox *outbox, cloud_outbox_class class);
 
 typedef struct cloud_outbox_counts {
-    uint64_t stored;  /* since it was opened */
-    uint64_t dropped; /* not stored, missed, or removed and not acknowledged (yet: who has read
-                       * them before they were removed may still do so) */
-    uint64_t bytes;   /* on the disk, at most */
+    uint64_t stored;     /* since it was opened */
+    uint64_t dropped;    /* not stored, missed, or removed and not acknowledged (yet: who has read
+                          * them before they were removed may still do so) */
+    uint64_t over_share; /* of the dropped: turned away, their gateways held too much */
+    uint64_t bytes;      /* on the disk, at most */
 } cloud_outbox_counts;
 cloud_outbox_counts cloud_outbox_count(const cloud_outbox *outbox, cloud_outbox_class class);
+/* Of all classes. */
+cloud_outbox_counts cloud_outbox_count_all(const cloud_outbox *outbox);
 
 #endif

@@ -35,10 +35,14 @@ static int end(void **state) {
 }
 
 /* Event n has the value n in every byte. */
-static trib_status append(cloud_outbox_class class, uint64_t n) {
+static trib_status append_of(cloud_outbox_class class, const char *gateway, uint64_t n) {
     uint8_t bytes[EVENT];
     memset(bytes, (int)(n & 0xff), sizeof bytes);
-    return cloud_outbox_append(outbox, class, trib_bytes_of(bytes, sizeof bytes));
+    return cloud_outbox_append(outbox, class, gateway, trib_bytes_of(bytes, sizeof bytes));
+}
+
+static trib_status append(cloud_outbox_class class, uint64_t n) {
+    return append_of(class, "gw", n);
 }
 
 static void fill(cloud_outbox_class class, uint64_t count) {
@@ -148,6 +152,32 @@ static void what_goes_last_is_turned_away_when_the_rest_fills_all(void **state) 
     assert_int_equal(read_all(CLOUD_OUTBOX_ALERT).last, 1200);
 }
 
+/* One gateway floods while another says a little: what the other says stays, as long as it would
+ * if both were alike. */
+static void who_floods_pushes_out_nobody_else(void **state) {
+    (void)state;
+    uint64_t n = 0, turned_away = 0;
+    for (int i = 0; i < 5000; i++) {
+        if (i % 50 == 0) {
+            assert_true(trib_ok(append_of(CLOUD_OUTBOX_PREDICTION, "quiet", ++n)));
+        }
+        trib_status status = append_of(CLOUD_OUTBOX_PREDICTION, "loud", n + 1);
+        assert_true(trib_ok(status) || status.code == TRIB_E_LIMIT);
+        n += trib_ok(status);
+        turned_away += !trib_ok(status);
+    }
+    assert_true(trib_ok(cloud_outbox_sync(outbox)));
+    cloud_outbox_counts counts = cloud_outbox_count(outbox, CLOUD_OUTBOX_PREDICTION);
+    assert_int_equal(counts.over_share, turned_away);
+    assert_in_range(turned_away, 3800, 4200);
+    /* The quiet one's took the place of as many of the loud one's oldest. */
+    tally t = read_all(CLOUD_OUTBOX_PREDICTION);
+    assert_true(t.lost < 120);
+    assert_int_equal(counts.dropped, turned_away + t.lost);
+    assert_false(trib_ok(append_of(CLOUD_OUTBOX_PREDICTION, "loud", n + 1)));
+    assert_true(trib_ok(append_of(CLOUD_OUTBOX_ALERT, "loud", 1))); /* takes a prediction's place */
+}
+
 static void a_full_disk_drops_and_counts_and_ends(void **state) {
     (void)state;
     fill(CLOUD_OUTBOX_ALERT, 10);
@@ -189,6 +219,7 @@ int main(void) {
         CASE(what_was_read_before_it_was_removed_is_not_lost_in_the_end),
         CASE(the_oldest_of_the_least_class_goes_first),
         CASE(what_goes_last_is_turned_away_when_the_rest_fills_all),
+        CASE(who_floods_pushes_out_nobody_else),
         CASE(a_full_disk_drops_and_counts_and_ends),
         CASE(a_failed_sync_loses_nothing_that_was_seen),
     };

@@ -63,7 +63,8 @@ static void fill(load *l, const char *folder) {
         record.time_ms = 1800000000000 + i;
         trib_wire_put(&record.message, &view);
         bench_need(trib_wire_encode(cloud_record_Outgoing_fields, &record, &whole));
-        bench_need(cloud_outbox_append(outbox, CLOUD_OUTBOX_PREDICTION, trib_written(&whole)));
+        bench_need(cloud_outbox_append(outbox, CLOUD_OUTBOX_PREDICTION, record.gateway,
+                                       trib_written(&whole)));
         if (i == 1) {
             const cloud_record first = {.position = 1, .type = 1, .payload = trib_written(&whole)};
             bench_need(cloud_bridge_tell(CLOUD_LOG_PREDICTION, &first, &body, note_size, l));

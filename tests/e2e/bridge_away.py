@@ -85,6 +85,21 @@ def stop_streams(fleet):
     return made
 
 
+def check_metrics(fleet, state):
+    """Prometheus is told what /v1/health says."""
+    told = fleet.metrics()
+    if told is None:
+        return
+    assert told["bridge_connected"] == 1 and told["broker_connected"] == 1, told
+    assert told["bridge_events_total"] == state["sent"] and told["outbox_dropped"] == state["dropped"], (told, state)
+    for log in ("alert", "prediction", "telemetry"):
+        assert told[f"bridge_backlog_records {log}"] == 0, told
+    health = fleet.api("GET", "/v1/health")["counts"]
+    assert told["messages_total accepted"] == health["accepted"] > 0, told
+    assert told["predictions_total"] == health["predictions"] > 0, told
+    assert told[f"gateways {ROUNDS}"] > 0 and told[f"round {ROUNDS}"] >= 3, told
+
+
 def run(fleet, server, feeders):
     start(fleet, server, feeders)
     wait_for(f"{DROPPED} dropped", lambda: bridge(fleet)["dropped"] > DROPPED, 120)
@@ -104,6 +119,7 @@ def run(fleet, server, feeders):
         fleet.stop(f"machine-{number}")
     wait_for("an end of the backlog", lambda: not sum(bridge(fleet)["backlog"].values()), 60)
     state = bridge(fleet)
+    check_metrics(fleet, state)
     fleet.stop("cloud")
 
     seen = bridged.check(server, [topic["topic"] for topic in topics if not topic["topic"].endswith(".bridge")])

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Telemetry, opt-in twice: under a federation that asks for raw rows, three gateways allow all, features, and
 nothing. What each allows arrives in Kafka, each record once and as it was fed, and nothing else; the third
-sends no frame of telemetry at all. What comes again, altered, under another name, or is more than the document
+sends no frame of telemetry at all. Bodies over a KiB are claims of objects in a bucket. What comes again, altered, under another name, or is more than the document
 in force asks for, is refused and counted."""
 import collections
 import json
@@ -129,7 +129,19 @@ def windows(count):
     return (count - WINDOW) // HOP + 1
 
 
-def events(broker):
+def body_of(fleet, record, headers):
+    """What the event says, or what the object that it names says."""
+    claim = headers.get("ce_dataref")
+    if claim is None:
+        assert len(record.value) <= 1024, record.value
+        return json.loads(record.value)
+    assert not record.value and claim.endswith(f"/{NAME}/telemetry/{headers['ce_id']}.json"), (headers, record.value)
+    whole = (fleet.folder / "bucket" / claim).read_bytes()
+    assert len(whole) > 1024, whole
+    return json.loads(whole)
+
+
+def events(fleet, broker):
     """The telemetry in Kafka, by gateway, in order; held against docs/schemas where that can be."""
     try:
         import jsonschema
@@ -137,15 +149,17 @@ def events(broker):
     except ImportError as missing:
         print(f"events are not held against docs/schemas: {missing}")
         schema = None
-    told = collections.defaultdict(list)
+    told, claims = collections.defaultdict(list), collections.Counter()
     for record in broker.consume(f"tributary.{NAME}.telemetry"):
         headers = {key: value.decode() for key, value in record.headers}
-        body = json.loads(record.value)
+        body = body_of(fleet, record, headers)
+        claims["ce_dataref" in headers] += 1
         assert headers["ce_dataschema"] == "urn:tributary:schemas:telemetry:1", headers
         assert headers["ce_subject"] == record.key.decode() == body["gateway"], headers
         if schema is not None:
             schema.validate(body)
         told[body["gateway"]].append((headers["ce_type"], body))
+    assert claims[True] == fleet.api("GET", "/v1/health")["bridge"]["claims"] > 0 and claims[False] > 0, claims
     return told
 
 
@@ -219,7 +233,8 @@ def exceed(fleet, ear, raw, features):
 
 
 def run(fleet, broker):
-    fleet.cloud_extra = f"bridge: {{kafka: {{brokers: '{broker.address}', partitions: 3}}}}"
+    fleet.cloud_extra = f"bridge: {{kafka: {{brokers: '{broker.address}', partitions: 3, claim_check_kib: 1}}}}\n" \
+                        f"object: {{file: {{folder: {fleet.folder}/bucket}}}}\narchive: {{events: false}}"
     broker.start(wait=False)
     ear = Ear(fleet)
     fleet.start_broker()
@@ -251,7 +266,7 @@ def run(fleet, broker):
     exceed(fleet, ear, gateways["gw-raw"], gateways["gw-features"])
     wait_for("an end of the backlog", lambda: fleet.api("GET", "/v1/health")["bridge"]["connected"] and not
              sum(fleet.api("GET", "/v1/health")["bridge"]["backlog"].values()), 60)
-    told = events(broker)
+    told = events(fleet, broker)
     assert told.keys() == {"gw-raw", "gw-features"}, told.keys()
     check_rows(told["gw-raw"], "gw-raw", ROWS)
     check_features(told["gw-features"], "gw-features", ROWS + MORE)

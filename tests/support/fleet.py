@@ -195,6 +195,24 @@ api: {{listen: "127.0.0.1:{self.api_port}", token_file: {self.folder}/token}}
         assert answer.status == expect, f"{method} {path}: {answer.status} {content[:300]}"
         return json.loads(content) if answer.getheader("Content-Type") == "application/json" else content
 
+    def metrics(self):
+        """As a public client reads them: {name: value}, {name{label value}: value}."""
+        try:
+            from prometheus_client.parser import text_string_to_metric_families
+        except ImportError as missing:
+            print(f"metrics are not read: {missing}")
+            return None
+        found = {}
+        for family in text_string_to_metric_families(self.api("GET", "/metrics").decode()):
+            assert family.documentation and family.type in ("counter", "gauge"), family
+            for sample in family.samples:
+                assert sample.name.startswith("tributary_") and sample.name.endswith("_total") == (
+                    family.type == "counter"), sample
+                name = " ".join([sample.name[len("tributary_"):], *sample.labels.values()])
+                assert name not in found, name
+                found[name] = sample.value
+        return found
+
     def apply(self, document):
         return self.api("POST", "/v1/federations", body=document)
 
