@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "cloud/bridge/kafka.h"
-#include "cloud/ledger/follower.h"
+#include "cloud/bridge/parcel.h"
 #include "common/port/posix/queue.h"
 
-enum { IDLE_MS = 500, FIRST_PAUSE_MS = 500, POSITION_BITS = 56 };
+enum { IDLE_MS = 500, FIRST_PAUSE_MS = 500 };
 
 struct cloud_bridge {
     cloud_bridge_options options;
@@ -20,14 +20,12 @@ struct cloud_bridge {
 
     /* The thread's own. */
     cloud_kafka *kafka;
-    cloud_follower *followers[CLOUD_LOGS];
-    cloud_bridge_progress committed; /* what Kafka has for sure */
-    cloud_bridge_progress read;      /* what this transaction goes up to */
-    uint64_t passed[CLOUD_LOGS];     /* records of it that were gone */
-    uint64_t skip;                   /* an event that Kafka refuses; as its opaque */
-    trib_buffer body;
-    bool open;                       /* a transaction */
-    uint64_t events, bytes, claimed; /* of it */
+    cloud_packer packer;
+    cloud_parcel parcels[2], *parcel; /* the one that is sent next, or now */
+    cloud_bridge_progress committed;  /* what Kafka has for sure */
+    uint64_t skip;                    /* an event that Kafka refuses; as its opaque */
+    bool open;                        /* a transaction */
+    uint64_t events, claimed;         /* in it */
     uint64_t most_events; /* of a transaction: fewer and fewer while Kafka refuses one of them */
     uint64_t pause_ms;
 
@@ -64,13 +62,9 @@ static void disconnect(cloud_bridge *bridge) {
 static void rewind_all(cloud_bridge *bridge) {
     bridge->open = false;
     bridge->events = 0;
-    bridge->bytes = 0;
     bridge->claimed = 0;
-    bridge->read = bridge->committed;
-    for (size_t i = 0; i < CLOUD_LOGS; i++) {
-        bridge->passed[i] = 0;
-        cloud_follower_seek(bridge->followers[i], bridge->committed.positions[i] + 1);
-    }
+    cloud_parcel_begin(bridge->parcel, bridge->committed.positions);
+    cloud_packer_seek(&bridge->packer, bridge->committed.positions);
 }
 
 static void acknowledge(cloud_bridge *bridge) {
@@ -119,12 +113,6 @@ static trib_status connect_kafka(cloud_bridge *bridge) {
 
 /* ---- sending ---- */
 
-/* What a call-back of cloud_bridge_tell sends. */
-typedef struct sending {
-    cloud_bridge *bridge;
-    uint64_t opaque; /* of the record's next event: it has two at most */
-} sending;
-
 /* A body that is too large for Kafka goes where consumers fetch it. */
 static trib_status send_or_claim(cloud_bridge *bridge, const cloud_bridge_event *event,
                                  uint64_t opaque) {
@@ -140,14 +128,8 @@ static trib_status send_or_claim(cloud_bridge *bridge, const cloud_bridge_event 
     return cloud_kafka_send(bridge->kafka, &claim, opaque);
 }
 
-static trib_status send_event(void *context, const cloud_bridge_event *event) {
-    sending *what = context;
-    uint64_t opaque = what->opaque++;
-    cloud_bridge *bridge = what->bridge;
-    if (!bridge->open) {
-        TRIB_TRY(cloud_kafka_begin(bridge->kafka));
-        bridge->open = true;
-    }
+static trib_status send_event(cloud_bridge *bridge, const cloud_bridge_event *event,
+                              uint64_t opaque) {
     trib_status status =
         opaque == bridge->skip
             ? TRIB_FAIL(TRIB_E_LIMIT, "%s: past max.message.bytes of its topic", event->id)
@@ -162,71 +144,45 @@ static trib_status send_event(void *context, const cloud_bridge_event *event) {
     }
     TRIB_TRY(status);
     bridge->events++;
-    bridge->bytes += event->body.size;
     return TRIB_SUCCESS;
 }
 
-static bool is_full(const cloud_bridge *bridge) {
-    return bridge->events >= bridge->most_events || bridge->bytes >= CLOUD_BRIDGE_BATCH_BYTES;
-}
-
-/* TRIB_E_NOT_FOUND: the log has nothing more. */
-static trib_status read_one(cloud_bridge *bridge, cloud_bridge_log log) {
-    const cloud_bridge_source *source = &bridge->options.sources[log];
-    cloud_record record;
-    TRIB_TRY(
-        cloud_follower_next(bridge->followers[log], source->end(source->context, log), &record));
-    uint64_t last = record.type == 0 ? record.gap_end : record.position;
-    sending what = {bridge, (uint64_t)log << POSITION_BITS | record.position * 2};
-    trib_status status = cloud_bridge_tell(log, &record, &bridge->body, send_event, &what);
-    /* Of a version that wrote it otherwise, or with a body past its ceiling: told, and left. */
-    if (status.code == TRIB_E_CORRUPT || status.code == TRIB_E_LIMIT) {
-        atomic_fetch_add(&bridge->refused, 1);
-        report(bridge, CLOUD_BRIDGE_REFUSED, trib_message());
-        status = TRIB_SUCCESS;
+static trib_status send_parcel(cloud_bridge *bridge) {
+    TRIB_TRY(cloud_kafka_begin(bridge->kafka));
+    bridge->open = true;
+    for (size_t i = 0; i < bridge->parcel->count && !stops(bridge); i++) {
+        const cloud_bridge_event event = cloud_parcel_event(bridge->parcel, i);
+        TRIB_TRY(send_event(bridge, &event, cloud_parcel_opaque(bridge->parcel, i)));
     }
-    TRIB_TRY(status);
-    if (record.type == 0) {
-        bridge->passed[log] += record.gap_end - record.position + 1;
-    }
-    bridge->read.positions[log] = last;
     return TRIB_SUCCESS;
 }
 
-static trib_status read_all(cloud_bridge *bridge) {
-    for (size_t i = 0; i < CLOUD_LOGS; i++) {
-        trib_status status = TRIB_SUCCESS;
-        while (trib_ok(status) && !is_full(bridge) && !stops(bridge)) {
-            status = read_one(bridge, (cloud_bridge_log)i);
-        }
-        if (!trib_ok(status) && status.code != TRIB_E_NOT_FOUND) {
-            return status;
-        }
-        /* A missing topic fails as TRIB_E_NOT_FOUND, too, but with more to read. */
-        const cloud_bridge_source *source = &bridge->options.sources[i];
-        if (status.code == TRIB_E_NOT_FOUND &&
-            bridge->read.positions[i] < source->end(source->context, (cloud_bridge_log)i) &&
-            !is_full(bridge)) {
-            return status;
-        }
-    }
-    return TRIB_SUCCESS;
+static void note_refused(void *context) {
+    cloud_bridge *bridge = context;
+    atomic_fetch_add(&bridge->refused, 1);
+    report(bridge, CLOUD_BRIDGE_REFUSED, trib_message());
 }
 
 static trib_status commit(cloud_bridge *bridge) {
-    trib_status status = cloud_kafka_commit(bridge->kafka, &bridge->read);
+    cloud_bridge_progress progress = {.known = true};
+    memcpy(progress.positions, bridge->parcel->positions, sizeof progress.positions);
+    trib_status status = cloud_kafka_commit(bridge->kafka, &progress);
     while (status.code == TRIB_E_RETRY && !stops(bridge)) {
-        status = cloud_kafka_commit(bridge->kafka, &bridge->read);
+        status = cloud_kafka_commit(bridge->kafka, &progress);
     }
     TRIB_TRY(status);
+    bridge->committed = progress;
+    return TRIB_SUCCESS;
+}
+
+/* The transaction is committed: `next` is the parcel to send. */
+static void settle(cloud_bridge *bridge, cloud_parcel *next) {
     atomic_fetch_add(&bridge->sent, bridge->events);
     atomic_fetch_add(&bridge->claims, bridge->claimed);
     atomic_fetch_add(&bridge->transactions, 1);
     for (size_t i = 0; i < CLOUD_LOGS; i++) {
-        atomic_fetch_add(&bridge->missed[i], bridge->passed[i]);
-        bridge->passed[i] = 0;
+        atomic_fetch_add(&bridge->missed[i], bridge->parcel->passed[i]);
     }
-    bridge->committed = bridge->read;
     bridge->skip = 0;
     bridge->most_events *= 2;
     if (bridge->most_events > CLOUD_BRIDGE_BATCH) {
@@ -234,10 +190,9 @@ static trib_status commit(cloud_bridge *bridge) {
     }
     bridge->open = false;
     bridge->events = 0;
-    bridge->bytes = 0;
     bridge->claimed = 0;
+    bridge->parcel = next;
     acknowledge(bridge);
-    return TRIB_SUCCESS;
 }
 
 /* After a failure within a transaction: again from what is committed, or with another producer. */
@@ -246,7 +201,7 @@ static void give_up(cloud_bridge *bridge, trib_status why) {
     if (refused != 0 && bridge->most_events <= 1) { /* of one record */
         bridge->skip = refused;
     } else if (refused != 0) {
-        bridge->most_events = bridge->events > 1 ? bridge->events / 2 : 1;
+        bridge->most_events = bridge->parcel->count > 1 ? bridge->parcel->count / 2 : 1;
     }
     atomic_fetch_add(&bridge->aborted, bridge->open);
     trib_status status = TRIB_SUCCESS;
@@ -262,13 +217,25 @@ static void give_up(cloud_bridge *bridge, trib_status why) {
     }
 }
 
-/* Sends what there is; waits where there is nothing. */
+/* Sends what there is, while what comes next is packed; waits where there is nothing. */
 static trib_status step(cloud_bridge *bridge) {
-    TRIB_TRY(read_all(bridge));
-    if (bridge->open) {
-        return commit(bridge);
+    cloud_parcel *next = &bridge->parcels[bridge->parcel == &bridge->parcels[0]];
+    TRIB_TRY(cloud_packer_pack(&bridge->packer, bridge->parcel, bridge->most_events));
+    if (bridge->parcel->count == 0) {
+        (void)trib_queue_pop(bridge->wakes, IDLE_MS);
+        return TRIB_SUCCESS;
     }
-    (void)trib_queue_pop(bridge->wakes, IDLE_MS);
+    cloud_parcel_begin(next, bridge->parcel->positions);
+    cloud_packer_start(&bridge->packer, next, bridge->most_events);
+    trib_status status = send_parcel(bridge);
+    if (trib_ok(status) && !stops(bridge)) { /* or it will be sent again */
+        status = commit(bridge);
+    }
+    cloud_packer_join(&bridge->packer);
+    TRIB_TRY(status);
+    if (!stops(bridge)) {
+        settle(bridge, next);
+    }
     return TRIB_SUCCESS;
 }
 
@@ -320,21 +287,18 @@ static void *run(void *context) {
 /* ---- the owner's side ---- */
 
 static void destroy(cloud_bridge *bridge) {
-    for (size_t i = 0; i < CLOUD_LOGS; i++) {
-        cloud_follower_destroy(bridge->followers[i]);
-    }
+    cloud_packer_deinit(&bridge->packer);
+    cloud_parcel_deinit(&bridge->parcels[0]);
+    cloud_parcel_deinit(&bridge->parcels[1]);
     trib_queue_destroy(bridge->wakes);
-    trib_buffer_deinit(&bridge->body);
     trib_free(bridge);
 }
 
 static trib_status prepare(cloud_bridge *bridge) {
     TRIB_TRY(trib_queue_create(1, drop_token, &bridge->wakes));
-    for (size_t i = 0; i < CLOUD_LOGS; i++) {
-        const cloud_bridge_source *source = &bridge->options.sources[i];
-        TRIB_TRY(cloud_follower_create(bridge->options.disk, source->folder, source->seed, 1,
-                                       &bridge->followers[i]));
-    }
+    bridge->packer.refuse = note_refused;
+    bridge->packer.context = bridge;
+    TRIB_TRY(cloud_packer_init(&bridge->packer, &bridge->options));
     return pthread_create(&bridge->thread, NULL, run, bridge) == 0
                ? TRIB_SUCCESS
                : TRIB_FAIL(TRIB_E_IO, "no thread for the bridge");
@@ -348,7 +312,9 @@ trib_status cloud_bridge_start(const cloud_bridge_options *options, cloud_bridge
     bridge->options = *options;
     (void)snprintf(bridge->id, sizeof bridge->id, "%s", options->id);
     bridge->options.id = bridge->id;
-    bridge->body.ceiling = CLOUD_EVENT_MOST_BYTES;
+    cloud_parcel_init(&bridge->parcels[0]);
+    cloud_parcel_init(&bridge->parcels[1]);
+    bridge->parcel = &bridge->parcels[0];
     trib_status status = prepare(bridge);
     if (!trib_ok(status)) {
         destroy(bridge);

@@ -72,19 +72,25 @@ static void put_bytes(json_t **map, const char *key, const uint8_t *bytes, size_
 
 static trib_status tell(const telling *t, cloud_bridge_event *event, json_t *body) {
     trib_buffer_clear(t->buffer);
-    TRIB_TRY(trib_json_print(body, t->buffer));
+    TRIB_TRY(trib_json_print_as_put(body, t->buffer));
     event->body = trib_buffer_view(t->buffer);
     (void)snprintf(event->id, sizeof event->id, "%s-%" PRIu64, cloud_bridge_log_names[t->log],
                    t->record->position);
     return t->each(t->context, event);
 }
 
+static void copy_name(char *to, size_t size, const char *name) {
+    size_t length = strnlen(name, size - 1);
+    memcpy(to, name, length);
+    to[length] = '\0';
+}
+
 /* An event of a federation, or of a gateway in it. */
 static cloud_bridge_event event_of(cloud_bridge_topic topic, const char *type,
                                    const char *federation, const char *gateway, uint64_t time_ms) {
     cloud_bridge_event event = {.topic = topic, .time_ms = time_ms};
-    (void)snprintf(event.federation, sizeof event.federation, "%s", federation);
-    (void)snprintf(event.key, sizeof event.key, "%s", gateway != NULL ? gateway : federation);
+    copy_name(event.federation, sizeof event.federation, federation);
+    copy_name(event.key, sizeof event.key, gateway != NULL ? gateway : federation);
     (void)snprintf(event.type, sizeof event.type, "tributary.%s.%s",
                    cloud_bridge_topic_names[topic], type);
     return event;

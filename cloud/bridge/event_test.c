@@ -52,13 +52,12 @@ static void the_close_of_a_round_tells_of_the_round_and_of_its_model(void **stat
     assert_true(trib_ok(tell(CLOUD_LOG_LEDGER, (uint32_t)cloud_record_Type_TYPE_ROUND_CLOSED,
                              cloud_record_RoundClosed_fields, &message)));
     assert_int_equal(told_count, 2);
-    assert_string_equal(told[0],
-                        "round plant plant ledger-7 tributary.round.closed 5 "
-                        "{\"bytes_up\":999,\"federation\":\"plant\",\"loss\":0.25,"
-                        "\"reason\":\"\",\"round\":4294967299,\"updates\":3,\"weight\":30}");
+    assert_string_equal(told[0], "round plant plant ledger-7 tributary.round.closed 5 "
+                                 "{\"federation\":\"plant\",\"round\":4294967299,\"updates\":3,"
+                                 "\"weight\":30,\"loss\":0.25,\"bytes_up\":999,\"reason\":\"\"}");
     assert_string_equal(told[1], "model plant plant ledger-7 tributary.model.created 5 "
-                                 "{\"federation\":\"plant\",\"loss\":0.25,\"model\":\"0102\","
-                                 "\"round\":4294967299,\"updates\":3}");
+                                 "{\"federation\":\"plant\",\"round\":4294967299,\"updates\":3,"
+                                 "\"loss\":0.25,\"model\":\"0102\"}");
 }
 
 static void an_abandoned_round_has_no_model(void **state) {
@@ -82,7 +81,7 @@ static void a_revocation_concerns_every_federation(void **state) {
                              cloud_record_Revoked_fields, &message)));
     assert_string_equal(told[0],
                         "audit all press-07 ledger-7 tributary.audit.revoked 0 "
-                        "{\"discard\":false,\"federation\":\"all\",\"gateway\":\"press-07\"}");
+                        "{\"federation\":\"all\",\"gateway\":\"press-07\",\"discard\":false}");
 }
 
 static trib_status tell_prediction(cloud_bridge_log log, const trib_wire_Prediction *prediction) {
@@ -109,9 +108,9 @@ static void a_prediction_says_what_its_task_can(void **state) {
     assert_true(trib_ok(tell_prediction(CLOUD_LOG_PREDICTION, &prediction)));
     assert_string_equal(told[0],
                         "prediction plant press-07 prediction-7 tributary.prediction.made 0 "
-                        "{\"anomaly\":false,\"clock_unsure\":false,\"confidence\":0.5,"
-                        "\"federation\":\"plant\",\"gateway\":\"press-07\",\"label\":1,"
-                        "\"label_name\":\"wear?\",\"release\":2,\"time_us\":-3}");
+                        "{\"federation\":\"plant\",\"gateway\":\"press-07\",\"release\":2,"
+                        "\"time_us\":-3,\"clock_unsure\":false,\"anomaly\":false,\"label\":1,"
+                        "\"label_name\":\"wear?\",\"confidence\":0.5}");
     prediction.label = -1;
     prediction.values_count = 2;
     prediction.values[0] = (float)INFINITY;
@@ -160,18 +159,17 @@ static void telemetry_says_what_its_columns_are(void **state) {
     assert_int_equal(told_count, 1);
     assert_string_equal(told[0],
                         "telemetry plant press-07 telemetry-7 tributary.telemetry.features 0 "
-                        "{\"clock_unsure\":false,\"federation\":\"plant\",\"gateway\":"
-                        "\"press-07\",\"names\":[\"x.mean\",\"x.std\"],\"time_us\":-5,"
+                        "{\"names\":[\"x.mean\",\"x.std\"],\"federation\":\"plant\",\"gateway\":"
+                        "\"press-07\",\"clock_unsure\":false,\"time_us\":-5,"
                         "\"values\":[1.5,-2.0]}");
     assert_true(trib_ok(tell_telemetry(
         true, 1, 2, "{\"channels\":[\"x\"],\"classes\":[\"a\",\"b\"],\"targets\":[\"load\"]}")));
-    assert_string_equal(told[0],
-                        "telemetry plant press-07 telemetry-7 tributary.telemetry.raw 0 "
-                        "{\"channels\":[\"x\"],\"classes\":[\"a\",\"b\"],\"clock_unsure\":false,"
-                        "\"federation\":\"plant\",\"gateway\":\"press-07\",\"rows\":["
-                        "{\"label\":1,\"targets\":[-2.0],\"time_us\":-5,\"values\":[1.5]},"
-                        "{\"targets\":[0.100000001],\"time_us\":7,\"values\":[null]}],"
-                        "\"targets\":[\"load\"]}");
+    assert_string_equal(
+        told[0], "telemetry plant press-07 telemetry-7 tributary.telemetry.raw 0 "
+                 "{\"channels\":[\"x\"],\"classes\":[\"a\",\"b\"],\"targets\":[\"load\"],"
+                 "\"federation\":\"plant\",\"gateway\":\"press-07\",\"clock_unsure\":false,"
+                 "\"rows\":[{\"time_us\":-5,\"values\":[1.5],\"targets\":[-2.0],\"label\":1},"
+                 "{\"time_us\":7,\"values\":[null],\"targets\":[0.100000001]}]}");
 }
 
 static void telemetry_that_is_no_table_is_an_error(void **state) {

@@ -7,7 +7,7 @@
 
 #include "cloud/bridge/kafka_client.h"
 
-enum { MAX_KNOWN = 80 /* federations */ };
+enum { MAX_KNOWN = 80 /* federations */, POLL_EVERY = 64 /* events */ };
 
 /* What the call-backs write: within calls of ours, so on our thread. `words` comes first. */
 typedef struct reports {
@@ -21,6 +21,15 @@ typedef struct known_topic {
     bool there[CLOUD_TOPICS];
 } known_topic;
 
+/* What the last event was told with: the next one's is mostly the same. */
+typedef struct last_told {
+    char federation[64];
+    cloud_bridge_topic topic;
+    char name[CLOUD_TOPIC_SIZE], schema[80];
+    uint64_t time_s;
+    char date[32]; /* of it, up to seconds */
+} last_told;
+
 struct cloud_kafka {
     const cloud_bridge_settings *settings;
     char id[64];
@@ -29,6 +38,8 @@ struct cloud_kafka {
     reports reports;
     known_topic known[MAX_KNOWN];
     size_t known_count, last_known;
+    last_told last;
+    unsigned unpolled;  /* events since librdkafka was last given a turn */
     bool progress_sent; /* in this transaction */
     trib_buffer scratch;
 };
@@ -66,6 +77,7 @@ trib_status cloud_kafka_create(const cloud_bridge_settings *settings, const char
                                       {"enable.idempotence", "true"},
                                       {"acks", "all"},
                                       {"partitioner", "murmur2_random"},
+                                      {"delivery.report.only.error", "true"},
                                       {NULL, NULL}};
     cloud_kafka *kafka = trib_allocate(1, sizeof *kafka);
     if (kafka == NULL) {
@@ -190,27 +202,44 @@ trib_status cloud_kafka_begin(cloud_kafka *kafka) {
 }
 
 /* RFC 3339 */
-static void print_time(uint64_t time_ms, char ret_text[40]) {
+static void print_time(last_told *last, uint64_t time_ms, char ret_text[40]) {
     time_t seconds = (time_t)(time_ms / 1000);
     struct tm when;
-    size_t size =
-        gmtime_r(&seconds, &when) != NULL ? strftime(ret_text, 32, "%Y-%m-%dT%H:%M:%S", &when) : 0;
-    (void)snprintf(ret_text + size, 40 - size, ".%03uZ", (unsigned)(time_ms % 1000));
+    if (last->time_s != time_ms / 1000 || last->date[0] == '\0') {
+        size_t size = gmtime_r(&seconds, &when) != NULL
+                          ? strftime(last->date, sizeof last->date, "%Y-%m-%dT%H:%M:%S", &when)
+                          : 0;
+        last->date[size] = '\0';
+        last->time_s = time_ms / 1000;
+    }
+    (void)snprintf(ret_text, 40, "%s.%03uZ", last->date, (unsigned)(time_ms % 1000));
+}
+
+static void name_topic(cloud_kafka *kafka, const cloud_bridge_event *event) {
+    last_told *last = &kafka->last;
+    if (last->topic == event->topic && strcmp(last->federation, event->federation) == 0) {
+        return;
+    }
+    last->topic = event->topic;
+    (void)snprintf(last->federation, sizeof last->federation, "%s", event->federation);
+    cloud_kafka_topic(kafka->settings, event->federation, event->topic, last->name);
+    (void)snprintf(last->schema, sizeof last->schema, "urn:tributary:schemas:%s:1",
+                   cloud_bridge_topic_names[event->topic]);
 }
 
 typedef struct attribute {
-    const char *name, *value;
+    const char *name, *value; /* "ce_" before the name */
 } attribute;
+
+enum { BEFORE_NAME = 3 };
 
 /* CloudEvents, Kafka protocol binding 1.0.2, section 3.2: binary mode. A claim has no value; its
  * attribute is that of the extension "Dataref (Claim Check)". */
 static rd_kafka_headers_t *make_headers(const attribute *attributes, size_t count) {
     rd_kafka_headers_t *headers = rd_kafka_headers_new(count + 1);
-    char name[32];
     (void)rd_kafka_header_add(headers, "content-type", -1, "application/json", -1);
     for (size_t i = 0; i < count; i++) {
-        (void)snprintf(name, sizeof name, "ce_%s", attributes[i].name);
-        (void)rd_kafka_header_add(headers, name, -1, attributes[i].value, -1);
+        (void)rd_kafka_header_add(headers, attributes[i].name, -1, attributes[i].value, -1);
     }
     return headers;
 }
@@ -222,8 +251,8 @@ static trib_status make_structured(trib_buffer *buffer, const attribute *attribu
     trib_buffer_clear(buffer);
     TRIB_TRY(trib_buffer_append(buffer, trib_bytes_text("{")));
     for (size_t i = 0; i < count; i++) {
-        TRIB_TRY(
-            trib_buffer_print(buffer, "\"%s\":\"%s\",", attributes[i].name, attributes[i].value));
+        TRIB_TRY(trib_buffer_print(buffer, "\"%s\":\"%s\",", attributes[i].name + BEFORE_NAME,
+                                   attributes[i].value));
     }
     TRIB_TRY(
         trib_buffer_append(buffer, trib_bytes_text("\"datacontenttype\":\"application/json\"")));
@@ -251,7 +280,10 @@ static trib_status produce(cloud_kafka *kafka, const char *topic, const char *ke
             kafka->producer, what, sizeof what / sizeof what[0] - (headers == NULL));
         code = error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
         rd_kafka_error_destroy(error);
-        (void)rd_kafka_poll(kafka->producer, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 100 : 0);
+        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL || ++kafka->unpolled >= POLL_EVERY) {
+            (void)rd_kafka_poll(kafka->producer, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 100 : 0);
+            kafka->unpolled = 0;
+        }
     }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR && headers != NULL) {
         rd_kafka_headers_destroy(headers);
@@ -262,21 +294,20 @@ static trib_status produce(cloud_kafka *kafka, const char *topic, const char *ke
 }
 
 trib_status cloud_kafka_send(cloud_kafka *kafka, const cloud_bridge_event *event, uint64_t opaque) {
-    char topic[CLOUD_TOPIC_SIZE], when[40], schema[80];
-    cloud_kafka_topic(kafka->settings, event->federation, event->topic, topic);
+    char when[40];
+    name_topic(kafka, event);
+    const char *topic = kafka->last.name;
     TRIB_TRY(need_topic(kafka, event, topic));
-    print_time(event->time_ms, when);
-    (void)snprintf(schema, sizeof schema, "urn:tributary:schemas:%s:1",
-                   cloud_bridge_topic_names[event->topic]);
-    const attribute attributes[] = {{"specversion", "1.0"},
-                                    {"id", event->id},
-                                    {"source", kafka->source},
-                                    {"type", event->type},
-                                    {"time", when},
-                                    {"subject", event->key},
-                                    {"dataschema", schema},
-                                    {"partitionkey", event->key},
-                                    {"dataref", event->claim}};
+    print_time(&kafka->last, event->time_ms, when);
+    /* "partitionkey" is the record's key: section 3.1. */
+    const attribute attributes[] = {{"ce_specversion", "1.0"},
+                                    {"ce_id", event->id},
+                                    {"ce_source", kafka->source},
+                                    {"ce_type", event->type},
+                                    {"ce_time", when},
+                                    {"ce_subject", event->key},
+                                    {"ce_dataschema", kafka->last.schema},
+                                    {"ce_dataref", event->claim}};
     size_t count = sizeof attributes / sizeof attributes[0] - (event->claim == NULL);
     trib_bytes body = event->claim == NULL ? event->body : (trib_bytes){NULL, 0};
     if (!kafka->settings->structured) {

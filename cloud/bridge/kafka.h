@@ -46,7 +46,8 @@ TRIB_MUST_CHECK trib_status cloud_kafka_begin(cloud_kafka *kafka);
 /* `opaque` comes back from cloud_kafka_refused, should Kafka refuse the event for its size. */
 TRIB_MUST_CHECK trib_status cloud_kafka_send(cloud_kafka *kafka, const cloud_bridge_event *event,
                                              uint64_t opaque);
-/* Again while TRIB_E_RETRY: Kafka may have committed already. */
+/* Again while TRIB_E_RETRY: Kafka may have committed already. Not in shorter turns than a call
+ * takes: librdkafka 2.0 does not stand a commit that times out often (an assertion of its own). */
 TRIB_MUST_CHECK trib_status cloud_kafka_commit(cloud_kafka *kafka,
                                                const cloud_bridge_progress *progress);
 TRIB_MUST_CHECK trib_status cloud_kafka_abort(cloud_kafka *kafka);

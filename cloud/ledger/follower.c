@@ -36,6 +36,7 @@ static void close_segment(cloud_follower *follower) {
     if (follower->walk.handle >= 0) {
         follower->walk.disk->close(follower->walk.disk, follower->walk.handle);
         follower->walk.handle = -1;
+        trib_buffer_clear(&follower->walk.ahead);
     }
 }
 
@@ -82,6 +83,7 @@ void cloud_follower_destroy(cloud_follower *follower) {
     if (follower != NULL) {
         close_segment(follower);
         trib_buffer_deinit(&follower->walk.payload);
+        trib_buffer_deinit(&follower->walk.ahead);
         trib_free(follower->folder);
         trib_free(follower);
     }

@@ -178,6 +178,7 @@ static trib_status open_last(cloud_ledger *ledger) {
         status = read_segment(&reader);
     }
     trib_buffer_deinit(&reader.walk.payload);
+    trib_buffer_deinit(&reader.walk.ahead);
     TRIB_TRY(status);
     ledger->end = reader.end;
     ledger->offset = reader.walk.offset;
@@ -375,6 +376,7 @@ static trib_status read_file(cloud_ledger *ledger, size_t index, segment_reader 
     TRIB_TRY(cloud_segment_path(ledger->folder, ledger->segments.firsts[index], path));
     TRIB_TRY(ledger->disk->open(ledger->disk, path, TRIB_OPEN_READ, &reader->walk.handle));
     reader->walk.offset = 0;
+    trib_buffer_clear(&reader->walk.ahead);
     trib_status status = ledger->disk->size(ledger->disk, reader->walk.handle, &reader->walk.size);
     if (trib_ok(status)) {
         status = read_segment(reader);
@@ -407,5 +409,6 @@ trib_status cloud_ledger_read(cloud_ledger *ledger, uint64_t from,
         }
     }
     trib_buffer_deinit(&reader.walk.payload);
+    trib_buffer_deinit(&reader.walk.ahead);
     return status;
 }

@@ -51,14 +51,33 @@ void cloud_segment_encode(uint64_t seed, uint32_t type, uint64_t position, const
     trib_store_u64(ret_header + 24, checksum_of(seed, ret_header, parts, count));
 }
 
-trib_status cloud_segment_next(cloud_segment_walk *walk, cloud_segment_header *ret_header) {
-    if (walk->offset >= walk->size) {
-        return TRIB_FAIL(TRIB_E_NOT_FOUND, "the end of the segment");
+/* Up to `size` bytes at `offset`, from what was read ahead if all of them are there. */
+static trib_status read_some(cloud_segment_walk *walk, uint64_t offset, uint8_t *ret_bytes,
+                             size_t size, size_t *ret_got) {
+    trib_buffer *ahead = &walk->ahead;
+    bool small = size + walk->payload.size <= CLOUD_SEGMENT_AHEAD_BYTES / 4; /* and the last one */
+    uint64_t skipped = offset - walk->ahead_at;
+    if (offset < walk->ahead_at || skipped + size > ahead->size) {
+        if (!small) {
+            return walk->disk->read_at(walk->disk, walk->handle, offset, ret_bytes, size, ret_got);
+        }
+        ahead->ceiling = CLOUD_SEGMENT_AHEAD_BYTES;
+        trib_buffer_clear(ahead);
+        TRIB_TRY(trib_buffer_reserve(ahead, CLOUD_SEGMENT_AHEAD_BYTES));
+        TRIB_TRY(walk->disk->read_at(walk->disk, walk->handle, offset, ahead->data,
+                                     CLOUD_SEGMENT_AHEAD_BYTES, &ahead->size));
+        walk->ahead_at = offset;
+        skipped = 0;
     }
+    *ret_got = ahead->size - (size_t)skipped < size ? ahead->size - (size_t)skipped : size;
+    memcpy(ret_bytes, ahead->data + skipped, *ret_got);
+    return TRIB_SUCCESS;
+}
+
+static trib_status read_record(cloud_segment_walk *walk, cloud_segment_header *ret_header) {
     uint8_t header[CLOUD_SEGMENT_HEADER_BYTES];
     size_t got = 0;
-    TRIB_TRY(
-        walk->disk->read_at(walk->disk, walk->handle, walk->offset, header, sizeof header, &got));
+    TRIB_TRY(read_some(walk, walk->offset, header, sizeof header, &got));
     if (got < sizeof header || trib_load_u32(header) != MAGIC || trib_load_u32(header + 12) != 0 ||
         trib_load_u32(header + 4) > CLOUD_LEDGER_MAX_RECORD ||
         trib_load_u32(header + 4) > walk->size - walk->offset - sizeof header ||
@@ -71,8 +90,8 @@ trib_status cloud_segment_next(cloud_segment_walk *walk, cloud_segment_header *r
     trib_buffer_clear(&walk->payload);
     TRIB_TRY(trib_buffer_reserve(&walk->payload, parsed.size));
     if (parsed.size > 0) {
-        TRIB_TRY(walk->disk->read_at(walk->disk, walk->handle, walk->offset + sizeof header,
-                                     walk->payload.data, parsed.size, &got));
+        TRIB_TRY(
+            read_some(walk, walk->offset + sizeof header, walk->payload.data, parsed.size, &got));
         walk->payload.size = got;
     }
     trib_bytes payload = trib_buffer_view(&walk->payload);
@@ -84,6 +103,17 @@ trib_status cloud_segment_next(cloud_segment_walk *walk, cloud_segment_header *r
     walk->offset += sizeof header + parsed.size;
     *ret_header = parsed;
     return TRIB_SUCCESS;
+}
+
+trib_status cloud_segment_next(cloud_segment_walk *walk, cloud_segment_header *ret_header) {
+    if (walk->offset >= walk->size) {
+        return TRIB_FAIL(TRIB_E_NOT_FOUND, "the end of the segment");
+    }
+    trib_status status = read_record(walk, ret_header);
+    if (!trib_ok(status)) { /* what was read ahead may have been half written then */
+        trib_buffer_clear(&walk->ahead);
+    }
+    return status;
 }
 
 trib_status cloud_segment_resume(cloud_segment_walk *walk) {

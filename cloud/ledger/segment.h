@@ -4,7 +4,11 @@
 
 #include "cloud/ledger/ledger.h"
 
-enum { CLOUD_SEGMENT_HEADER_BYTES = 32, CLOUD_SEGMENT_PATH = 4096 };
+enum {
+    CLOUD_SEGMENT_HEADER_BYTES = 32,
+    CLOUD_SEGMENT_PATH = 4096,
+    CLOUD_SEGMENT_AHEAD_BYTES = 32 << 10 /* read at once where records are small */
+};
 
 typedef struct cloud_segment_header {
     uint32_t size;
@@ -20,7 +24,8 @@ void cloud_segment_encode(uint64_t seed, uint32_t type, uint64_t position, const
                           size_t count, size_t size,
                           uint8_t ret_header[CLOUD_SEGMENT_HEADER_BYTES]);
 
-/* Walks an open segment file record by record. */
+/* Walks an open segment file record by record; `payload` and `ahead` are to be freed. Whoever puts
+ * another file under it clears `ahead`. */
 typedef struct cloud_segment_walk {
     trib_disk *disk;
     uint64_t seed;
@@ -28,6 +33,8 @@ typedef struct cloud_segment_walk {
     uint64_t offset; /* of the next record */
     uint64_t size;   /* of the file */
     trib_buffer payload;
+    trib_buffer ahead; /* bytes of the file from ahead_at on */
+    uint64_t ahead_at;
 } cloud_segment_walk;
 
 /* TRIB_E_NOT_FOUND at the end; TRIB_E_CORRUPT when the bytes at `offset` are no good record, which

@@ -180,8 +180,15 @@ void trib_database_close(trib_database *database) {
     trib_free(database);
 }
 
+/* Of those that run again and again: prepared once. */
+static trib_status run_prepared(trib_database *database, const char *sql) {
+    trib_statement *statement;
+    TRIB_TRY(trib_database_prepare(database, sql, &statement));
+    return trib_statement_finish(statement);
+}
+
 trib_status trib_database_begin(trib_database *database) {
-    return trib_database_run(database, "BEGIN IMMEDIATE");
+    return run_prepared(database, "BEGIN IMMEDIATE");
 }
 
 trib_status trib_database_commit(trib_database *database) {
@@ -189,7 +196,7 @@ trib_status trib_database_commit(trib_database *database) {
         0) { /* SQLite has rolled it back: a full disk */
         return TRIB_FAIL(TRIB_E_IO, "%s: the transaction has failed before", database->path);
     }
-    return trib_database_run(database, "COMMIT");
+    return run_prepared(database, "COMMIT");
 }
 
 void trib_database_rollback(trib_database *database) {

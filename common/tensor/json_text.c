@@ -15,11 +15,11 @@ static int take_part(const char *part, size_t size, void *context) {
     return trib_ok(sink->status) ? 0 : -1;
 }
 
-trib_status trib_json_print(const struct json_t *value, trib_buffer *ret_text) {
+static trib_status print(const json_t *value, size_t order, trib_buffer *ret_text) {
     text_sink sink = {ret_text, TRIB_SUCCESS};
     size_t before = ret_text->size;
-    int result = json_dump_callback(value, take_part, &sink,
-                                    JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+    int result =
+        json_dump_callback(value, take_part, &sink, JSON_COMPACT | order | JSON_REAL_PRECISION(9));
     if (trib_ok(sink.status) && result != 0) {
         sink.status = TRIB_FAIL(TRIB_E_IO, "no memory for a text of JSON");
     }
@@ -27,4 +27,12 @@ trib_status trib_json_print(const struct json_t *value, trib_buffer *ret_text) {
         ret_text->size = before;
     }
     return sink.status;
+}
+
+trib_status trib_json_print(const struct json_t *value, trib_buffer *ret_text) {
+    return print(value, JSON_SORT_KEYS, ret_text);
+}
+
+trib_status trib_json_print_as_put(const struct json_t *value, trib_buffer *ret_text) {
+    return print(value, 0, ret_text);
 }

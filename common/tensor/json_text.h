@@ -16,5 +16,8 @@
 
 struct json_t;
 TRIB_MUST_CHECK trib_status trib_json_print(const struct json_t *value, trib_buffer *ret_text);
+/* Not canonical, and faster: keys in the order in which they were put. */
+TRIB_MUST_CHECK trib_status trib_json_print_as_put(const struct json_t *value,
+                                                   trib_buffer *ret_text);
 
 #endif

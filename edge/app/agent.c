@@ -454,6 +454,7 @@ void edge_agent_step(edge_agent *agent, uint64_t most_ms) {
     edge_samples_check_hold(agent);
     edge_samples_retry(agent);
     edge_rounds_retry(agent);
+    edge_updates_retry(agent);
     edge_releases_retry(agent);
     if (agent->unpersisted) {
         agent->unpersisted =

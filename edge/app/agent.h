@@ -77,8 +77,9 @@ typedef struct edge_agent {
     uint64_t predictions;               /* the stream thread's */
     uint64_t predictions_unsent;        /* nobody to tell, or a link that has enough to do */
     /* the update that is being sent */
-    bool handed_out; /* chunks, that are still to be published */
-    bool sending;    /* they are published, up to this mark of the link's */
+    uint64_t send_retry_ms; /* it could not be read from the outbox; 0: it could */
+    bool handed_out;        /* chunks, that are still to be published */
+    bool sending;           /* they are published, up to this mark of the link's */
     uint64_t sent_mark;
     /* telemetry: one message at a time */
     trib_telemetry_level telemetry_asked, telemetry_leaves; /* as said last */
@@ -129,6 +130,7 @@ void edge_rounds_retry(edge_agent *agent);
 /* ---- updates.c ---- */
 void edge_updates_result(edge_agent *agent, edge_train_result *result);
 void edge_updates_send(edge_agent *agent);
+void edge_updates_retry(edge_agent *agent);
 /* Goes on with an update once the broker has answered what was sent of it. */
 void edge_updates_go_on(edge_agent *agent);
 

@@ -12,6 +12,7 @@
 #include "common/crypto/posix/key_file.h"
 #include "common/port/posix/system.h"
 #include "edge/app/agent_fixture.h"
+#include "tests/support/memory.h"
 #include "tests/support/power.h"
 
 static void leave(uint64_t trained_round, uint64_t closed_through, uint64_t in_outbox) {
@@ -145,6 +146,29 @@ static void a_damaged_state_stops_the_agent_with_advice(void **state) {
     assert_non_null(strstr(trib_message(), "enrol this gateway again"));
 }
 
+/* A round that nobody sends an update for stays open until its deadline. */
+static void an_update_that_could_not_be_read_is_read_again(void **state) {
+    (void)state;
+    leave(5, 3, 5);
+    edge_agent *agent = fixture_start();
+    MEMORY_FAILS_EACH_TIME {
+        agent->handed_out = false;
+        edge_updates_send(agent);
+        assert_true(agent->handed_out == (agent->send_retry_ms == 0));
+        edge_updates_retry(agent); /* not yet */
+        assert_true(agent->handed_out == (agent->send_retry_ms == 0));
+        if (!agent->handed_out) {
+            assert_true(memory_failed());
+            agent->send_retry_ms = 1; /* long ago */
+            edge_updates_retry(agent);
+            assert_true(agent->handed_out && agent->send_retry_ms == 0);
+            break;
+        }
+    }
+    assert_true(agent->handed_out);
+    edge_agent_destroy(agent);
+}
+
 static int tear_down(void **state) {
     (void)state;
     char command[128];
@@ -163,6 +187,7 @@ int main(void) {
         CASE(what_is_published_waits_for_the_state_that_it_tells_of),
         CASE(a_key_that_is_not_the_certificates_is_refused),
         CASE(a_certificate_that_expires_while_the_agent_runs_is_said),
+        CASE(an_update_that_could_not_be_read_is_read_again),
         CASE(a_damaged_state_stops_the_agent_with_advice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

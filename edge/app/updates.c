@@ -98,6 +98,7 @@ void edge_updates_result(edge_agent *agent, edge_train_result *result) {
 void edge_updates_send(edge_agent *agent) {
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer storage = {.ceiling = 1u << 30};
     edge_outbox_entry entry;
+    agent->send_retry_ms = 0;
     trib_status status = edge_outbox_get(agent->outbox, &storage, &entry);
     if (trib_ok(status)) {
         edge_session_send(agent->session, entry.round, entry.update,
@@ -105,6 +106,13 @@ void edge_updates_send(edge_agent *agent) {
         agent->handed_out = true;
     } else if (status.code != TRIB_E_NOT_FOUND) {
         trib_log(TRIB_LOG_ERROR, "outbox not readable", "why=%s", trib_message());
+        agent->send_retry_ms = trib_monotonic_ms(agent->clock) + EDGE_RETRY_MS;
+    }
+}
+
+void edge_updates_retry(edge_agent *agent) {
+    if (agent->send_retry_ms != 0 && trib_monotonic_ms(agent->clock) >= agent->send_retry_ms) {
+        edge_updates_send(agent);
     }
 }
 

@@ -1,11 +1,13 @@
 /* What an agent must not forget, over restarts and damage. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -326,6 +328,26 @@ static void a_start_number_that_could_not_be_made_durable_is_not_handed_out(void
     assert_int_equal(boot, 1);
 }
 
+/* A disk that takes no byte more, at the commit. */
+static void a_start_number_that_could_not_be_written_is_not_handed_out(void **state) {
+    (void)state;
+    struct rlimit room, none;
+    uint64_t boot = 77;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &room), 0);
+    none = room;
+    none.rlim_cur = 0;
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    trib_status status = edge_outbox_boot(outbox, &boot);
+    int restored = setrlimit(RLIMIT_FSIZE, &room);
+    (void)signal(SIGXFSZ, before);
+    assert_int_equal(restored, 0);
+    assert_false(trib_ok(status));
+    assert_int_equal(boot, 77);
+    assert_true(trib_ok(edge_outbox_boot(outbox, &boot)));
+    assert_int_equal(boot, 1);
+}
+
 static void a_start_number_that_is_lost_or_used_up_is_never_made_up(void **state) {
     (void)state;
     uint64_t boot = 0;
@@ -632,6 +654,7 @@ int main(void) {
         CASE(past_the_ceiling_the_oldest_receipts_go_now_and_then),
         CASE(each_start_has_a_number_that_was_never_used),
         CASE(a_start_number_that_could_not_be_made_durable_is_not_handed_out),
+        CASE(a_start_number_that_could_not_be_written_is_not_handed_out),
         CASE(a_start_number_that_is_lost_or_used_up_is_never_made_up),
         CASE(session_and_document_come_back_as_they_were_stored),
         CASE(a_stored_session_that_cannot_be_read_is_said_and_not_guessed),

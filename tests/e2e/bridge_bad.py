@@ -115,9 +115,11 @@ def run(fleet, server):
                       fleet.folder / "token")
     assert "bridge to Kafka: connected" in shown and " 0 dropped" in shown, shown
 
-    restart(fleet, server.ssl_address, mine)
     admin = server.admin()  # the topic takes no event any more, and then all of them
     limit_messages(admin, 300)
+    restart(fleet, nobody, {})  # several wait for the same transaction
+    closes_rounds(fleet, 3)
+    restart(fleet, server.ssl_address, mine)
     closes_rounds(fleet, 3)
     wait_for("events that are left out", lambda: bridge(fleet)["refused"] > 2, 60)
     assert "message.max.bytes" in fleet.log("cloud")

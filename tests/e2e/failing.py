@@ -5,7 +5,7 @@ Either the program goes on, or it ends with status 1 and a word about why, and a
 signal, never a hang, never a leak (where gcc's LeakSanitizer is installed), and the promises of
 tests/support/promises.py hold throughout.
 
-    failing.py [disk] [memory]      both, if none is named
+    failing.py [disk] [memory] [cloud] [agent]      what fails, and for whom: both, if none is named
     TRIB_FAILING_SECONDS=n          for each sweep; 0: until all points were visited
     TRIB_FAILING_SEED=n             of the order in which points are visited
 """
@@ -156,10 +156,13 @@ if shutil.which("mosquitto_sub") is None:
     sys.exit(77)
 
 expected, failed = set(), set()
-what = sys.argv[1:] or ["disk", "memory"]
+what = {"disk", "memory"} & set(sys.argv[1:]) or {"disk", "memory"}
+whom = {"cloud", "agent"} & set(sys.argv[1:]) or {"cloud", "agent"}
+assert what | whom >= set(sys.argv[1:]), __doc__
 with Fleet("failing") as fleet:
     federation = promises.Federation(fleet, GATEWAYS)
-    for name in ("cloud", federation.names[0]):
+    names = {"cloud": "cloud", "agent": federation.names[0]}
+    for name in (names[one] for one in sorted(whom, key=["cloud", "agent"].index)):
         victim = Victim(fleet, federation, name)
         if "disk" in what:
             full = [(kind, n.replace(":", "+:", 1)) for kind, n in writes_of(victim, "ENOSPC")]
