@@ -53,10 +53,16 @@ static trib_status note_segment(void *context, const char *name) {
 }
 
 /* After a sync that failed, a system may say of the next that all is well, though what the first
- * was about is in memory alone. So the last segment is written anew before it is read again. */
+ * was about is in memory alone. So the last segment is written anew before it is read again. The
+ * marker need not be durable, and on that disk may not become so: it matters for as long as that
+ * memory lasts. */
 static void distrust(const cloud_ledger *ledger) {
-    trib_ignore(trib_disk_replace(ledger->disk, ledger->folder, DISTRUSTED,
-                                  trib_bytes_text("a sync has failed\n")));
+    char marker[CLOUD_SEGMENT_PATH];
+    int handle = -1;
+    (void)snprintf(marker, sizeof marker, "%s/" DISTRUSTED, ledger->folder);
+    if (trib_ok(ledger->disk->open(ledger->disk, marker, TRIB_OPEN_WRITE, &handle))) {
+        ledger->disk->close(ledger->disk, handle);
+    }
 }
 
 static trib_status sync_segment(const cloud_ledger *ledger) {

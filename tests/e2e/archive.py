@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Models go into a bucket of a real S3 server: each that a round has made, under its digest and with a signed card,
 though the server is away at first and the cloud is killed with -9 meanwhile. So do predictions, each in exactly one
-file, which pandas opens as it is. A damaged object is found."""
+file, which pandas opens as it is; with TRIB_FULL=1 Spark as well. A damaged object is found."""
 import collections
 import gzip
 import hashlib
@@ -107,8 +107,39 @@ def check_events(fleet, running, names):
         frame = pandas.read_json(path, lines=True)
         assert len(frame) == len(events) and set(frame["event_type"]) == {"tributary.prediction.made"}, frame
         assert str(frame["event_time"].dtype).startswith("datetime64"), frame.dtypes
+    read_with_spark(running, {path: len(events) for path, events in files.items()})
     assert archive(fleet)["missed"] == 0, archive(fleet)
     return len(positions), len(files)
+
+
+def read_with_spark(running, sizes):
+    """All files as one table, partitioned as their folders say. versitygw keeps objects as files."""
+    if os.environ.get("TRIB_FULL") != "1":
+        return
+    try:
+        sys.path.append(str(servers.install("pyspark")))
+        from pyspark.sql import SparkSession
+    except servers.Unavailable as missing:
+        print(f"nothing is read with Spark: {missing}")
+        return
+    folder = next(path for path in running.folder.glob("versitygw-*/*/events/prediction"))
+    session = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+               .config("spark.sql.session.timeZone", "UTC").getOrCreate())
+    try:
+        table = session.read.json(str(folder))
+        assert table.count() == sum(sizes.values()), (table.count(), sizes)
+        types = dict(table.dtypes)
+        assert types["date"] == "date" and types["time_us"] == "bigint" and types["anomaly"] == "boolean", types
+        counted = {row["gateway"]: row["count"] for row in table.groupBy("gateway").count().collect()}
+        wanted = collections.Counter()
+        for path, size in sizes.items():
+            wanted[path.parent.name.removeprefix("gateway=")] += size
+        assert counted == wanted, (counted, wanted)
+        last = table.selectExpr("date = to_date(event_time) as same").where("not same").count()
+        assert last == 0, f"{last} events in another day's folder"
+        print(f"read with Spark {session.version}: {table.count()} events of {len(counted)} gateways")
+    finally:
+        session.stop()
 
 
 def expire(fleet, *words, expect=0):

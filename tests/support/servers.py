@@ -1,4 +1,4 @@
-"""Real object storage servers for tests and benches: installed once into a cache, started on free ports in
+"""Real object storage servers, and Spark, for tests and benches: installed once into a cache, started on free ports in
 fresh folders, stopped by process id.
 
 The cache is TRIB_SERVERS, or /tmp/tributary-servers-UID. Each server comes through the ordinary client of its
@@ -16,6 +16,7 @@ import pathlib
 import shutil
 import subprocess
 import socket
+import sys
 import tempfile
 import urllib.parse
 import urllib.request
@@ -26,7 +27,7 @@ CACHE = pathlib.Path(os.environ.get("TRIB_SERVERS") or f"/tmp/tributary-servers-
 GO = {"versitygw": ("github.com/versity/versitygw/cmd/versitygw", "v1.8.0"),
       "fake-gcs-server": ("github.com/fsouza/fake-gcs-server", "v1.56.1"),
       "minio": ("github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c")}
-AZURITE = "3.35.0"
+OTHERS = {"azurite": "3.35.0", "pyspark": "3.5.7"}
 INSTALL_SECONDS = 900
 BUCKET = "tributary-test"
 # Azurite's account, which its documentation publishes for everyone.
@@ -64,19 +65,27 @@ def _npm(target):
     made = target.with_name(target.name + ".new")
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
-    _run(["npm", "install", "--silent", "--no-audit", "--no-fund", f"azurite@{AZURITE}"], cwd=made)
+    _run(["npm", "install", "--silent", "--no-audit", "--no-fund", f"azurite@{OTHERS['azurite']}"], cwd=made)
+    os.replace(made, target)
+
+
+def _pip(target):
+    made = target.with_name(target.name + ".new")
+    shutil.rmtree(made, ignore_errors=True)
+    _run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", made,
+          f"pyspark=={OTHERS['pyspark']}"])
     os.replace(made, target)
 
 
 def install(name):
     """The server's program, or folder. One process installs, others wait for it."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    version = AZURITE if name == "azurite" else GO[name][1]
+    version = OTHERS.get(name) or GO[name][1]
     target = CACHE / f"{name}-{version}"
     with open(CACHE / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
-            _npm(target) if name == "azurite" else _go(name, target)
+            {"azurite": _npm, "pyspark": _pip}.get(name, lambda to: _go(name, to))(target)
     return target
 
 
