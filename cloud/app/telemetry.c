@@ -15,10 +15,6 @@ typedef struct table {
     bool raw;
 } table;
 
-static void release_json(json_t **value) {
-    json_decref(*value);
-}
-
 void cloud_telemetry_deinit(cloud_telemetry *telemetry) {
     trib_buffer_deinit(&telemetry->features);
     trib_buffer_deinit(&telemetry->rows);
@@ -27,50 +23,36 @@ void cloud_telemetry_deinit(cloud_telemetry *telemetry) {
 
 /* ---- what columns are called ---- */
 
-/* For want of memory the whole becomes NULL, which printing refuses. */
-static void put(json_t **map, const char *key, json_t *value) {
-    if (json_object_set_new(*map, key, value) != 0) {
-        json_decref(*map);
-        *map = NULL;
-    }
-}
-
 static json_t *list_of(const char (*names)[TRIB_COLUMN_SIZE], uint32_t count) {
     json_t *list = json_array();
     for (uint32_t i = 0; i < count; i++) {
-        if (json_array_append_new(list, json_string(names[i])) != 0) {
-            json_decref(list);
-            list = NULL;
-        }
+        trib_json_add(&list, json_string(names[i]));
     }
     return list;
 }
 
 static trib_status print_rows_head(const trib_federation *federation, trib_buffer *ret_text) {
     const trib_source_spec *source = &federation->source;
-    TRIB_SCOPED(release_json) json_t *head = json_object();
-    put(&head, "channels", list_of(source->channels, source->channel_count));
+    TRIB_SCOPED(trib_json_release) json_t *head = json_object();
+    trib_json_put(&head, "channels", list_of(source->channels, source->channel_count));
     if (source->target_count > 0) {
-        put(&head, "targets", list_of(source->targets, source->target_count));
+        trib_json_put(&head, "targets", list_of(source->targets, source->target_count));
     }
     if (source->class_count > 0) {
-        put(&head, "classes", list_of(source->classes, source->class_count));
+        trib_json_put(&head, "classes", list_of(source->classes, source->class_count));
     }
     return trib_json_print(head, ret_text);
 }
 
 static trib_status print_features_head(const trib_federation *federation, trib_buffer *ret_text) {
-    TRIB_SCOPED(release_json) json_t *head = json_object();
+    TRIB_SCOPED(trib_json_release) json_t *head = json_object();
     json_t *names = json_array();
     for (uint32_t i = 0; i < trib_federation_input_count(federation); i++) {
         char name[TRIB_FEATURE_NAME_SIZE];
         trib_federation_feature_name(federation, i, name);
-        if (json_array_append_new(names, json_string(name)) != 0) {
-            json_decref(names);
-            names = NULL;
-        }
+        trib_json_add(&names, json_string(name));
     }
-    put(&head, "names", names);
+    trib_json_put(&head, "names", names);
     return trib_json_print(head, ret_text);
 }
 

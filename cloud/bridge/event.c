@@ -24,18 +24,6 @@ typedef struct telling {
     void *context;
 } telling;
 
-static void release_json(json_t **value) {
-    json_decref(*value);
-}
-
-/* What cannot be put, for want of memory, makes the whole NULL, which printing then refuses. */
-static void put(json_t **map, const char *key, json_t *value) {
-    if (json_object_set_new(*map, key, value) != 0) {
-        json_decref(*map);
-        *map = NULL;
-    }
-}
-
 /* Text may come from a gateway, which may lie about its encoding. */
 static void put_text(json_t **map, const char *key, const char *text) {
     json_t *value = json_string(text);
@@ -48,17 +36,17 @@ static void put_text(json_t **map, const char *key, const char *text) {
         plain[size] = '\0';
         value = json_string(plain);
     }
-    put(map, key, value);
+    trib_json_put(map, key, value);
 }
 
 static void put_count(json_t **map, const char *key, uint64_t count) {
-    put(map, key, json_integer((json_int_t)count));
+    trib_json_put(map, key, json_integer((json_int_t)count));
 }
 
 /* JSON has no word for what is not finite: it is left out. */
 static void put_real(json_t **map, const char *key, double value) {
     if (isfinite(value)) {
-        put(map, key, json_real(value));
+        trib_json_put(map, key, json_real(value));
     }
 }
 
@@ -107,9 +95,9 @@ static trib_status tell_document(const telling *t, const char *type) {
     TRIB_TRY(trib_wire_decode(cloud_record_Federation_fields, t->record->payload, &message));
     cloud_bridge_event event =
         event_of(CLOUD_TOPIC_AUDIT, type, message.federation, NULL, message.time_ms);
-    TRIB_SCOPED(release_json) json_t *body = body_of(&event);
+    TRIB_SCOPED(trib_json_release) json_t *body = body_of(&event);
     put_count(&body, "revision", message.revision);
-    put(&body, "new_lineage", json_boolean(message.new_lineage));
+    trib_json_put(&body, "new_lineage", json_boolean(message.new_lineage));
     return tell(t, &event, body);
 }
 
@@ -118,7 +106,7 @@ static trib_status tell_join(const telling *t) {
     TRIB_TRY(trib_wire_decode(cloud_record_Join_fields, t->record->payload, &message));
     cloud_bridge_event event =
         event_of(CLOUD_TOPIC_AUDIT, "joined", message.federation, message.gateway, message.time_ms);
-    TRIB_SCOPED(release_json) json_t *body = body_of(&event);
+    TRIB_SCOPED(trib_json_release) json_t *body = body_of(&event);
     put_text(&body, "gateway", message.gateway);
     put_count(&body, "generation", message.generation);
     put_text(&body, "certificate_serial", message.serial);
@@ -130,9 +118,9 @@ static trib_status tell_revoked(const telling *t) {
     TRIB_TRY(trib_wire_decode(cloud_record_Revoked_fields, t->record->payload, &message));
     cloud_bridge_event event =
         event_of(CLOUD_TOPIC_AUDIT, "revoked", "all", message.gateway, message.time_ms);
-    TRIB_SCOPED(release_json) json_t *body = body_of(&event);
+    TRIB_SCOPED(trib_json_release) json_t *body = body_of(&event);
     put_text(&body, "gateway", message.gateway);
-    put(&body, "discard", json_boolean(message.discard));
+    trib_json_put(&body, "discard", json_boolean(message.discard));
     return tell(t, &event, body);
 }
 
@@ -146,7 +134,7 @@ static trib_status tell_update(const telling *t) {
     TRIB_TRY(TRIB_WIRE_DECODE(Update, encoded, &update));
     cloud_bridge_event event =
         event_of(CLOUD_TOPIC_AUDIT, "update", message.federation, message.gateway, message.time_ms);
-    TRIB_SCOPED(release_json) json_t *body = body_of(&event);
+    TRIB_SCOPED(trib_json_release) json_t *body = body_of(&event);
     put_text(&body, "gateway", message.gateway);
     put_count(&body, "round", update.round);
     put_count(&body, "examples", update.examples);
@@ -161,7 +149,7 @@ static trib_status tell_opened(const telling *t) {
     TRIB_TRY(trib_wire_decode(cloud_record_RoundOpened_fields, t->record->payload, &message));
     cloud_bridge_event event =
         event_of(CLOUD_TOPIC_ROUND, "opened", message.federation, NULL, message.time_ms);
-    TRIB_SCOPED(release_json) json_t *body = body_of(&event);
+    TRIB_SCOPED(trib_json_release) json_t *body = body_of(&event);
     put_count(&body, "round", message.round);
     put_text(&body, "kind", message.statistics ? "statistics" : "training");
     put_count(&body, "ordinal", message.ordinal);
@@ -175,7 +163,7 @@ static trib_status tell_opened(const telling *t) {
 static trib_status tell_made(const telling *t, const cloud_record_RoundClosed *message) {
     cloud_bridge_event event =
         event_of(CLOUD_TOPIC_MODEL, "created", message->federation, NULL, message->time_ms);
-    TRIB_SCOPED(release_json) json_t *body = body_of(&event);
+    TRIB_SCOPED(trib_json_release) json_t *body = body_of(&event);
     put_count(&body, "round", message->round);
     put_count(&body, "updates", message->updates);
     put_real(&body, "loss", message->loss);
@@ -190,7 +178,7 @@ static trib_status tell_closed(const telling *t) {
     cloud_bridge_event event =
         event_of(CLOUD_TOPIC_ROUND, message.abandoned ? "abandoned" : "closed", message.federation,
                  NULL, message.time_ms);
-    TRIB_SCOPED(release_json) json_t *body = body_of(&event);
+    TRIB_SCOPED(trib_json_release) json_t *body = body_of(&event);
     put_count(&body, "round", message.round);
     put_count(&body, "updates", message.updates);
     put_count(&body, "weight", message.weight);
@@ -206,7 +194,7 @@ static trib_status tell_release(const telling *t) {
     TRIB_TRY(trib_wire_decode(cloud_record_Release_fields, t->record->payload, &message));
     cloud_bridge_event event =
         event_of(CLOUD_TOPIC_MODEL, "released", message.federation, NULL, message.time_ms);
-    TRIB_SCOPED(release_json) json_t *body = body_of(&event);
+    TRIB_SCOPED(trib_json_release) json_t *body = body_of(&event);
     put_count(&body, "release", message.release);
     put_count(&body, "round", message.round);
     put_count(&body, "ordinal", message.ordinal);
@@ -240,11 +228,11 @@ static trib_status tell_ledger(const telling *t) {
 
 static void put_prediction(json_t **body, const trib_wire_Prediction *prediction) {
     put_count(body, "release", prediction->release);
-    put(body, "time_us", json_integer(prediction->time_us));
-    put(body, "clock_unsure", json_boolean(prediction->clock_unsure));
-    put(body, "anomaly", json_boolean(prediction->anomaly));
+    trib_json_put(body, "time_us", json_integer(prediction->time_us));
+    trib_json_put(body, "clock_unsure", json_boolean(prediction->clock_unsure));
+    trib_json_put(body, "anomaly", json_boolean(prediction->anomaly));
     if (prediction->label >= 0) {
-        put(body, "label", json_integer(prediction->label));
+        trib_json_put(body, "label", json_integer(prediction->label));
         put_text(body, "label_name", prediction->label_name);
         put_real(body, "confidence", (double)prediction->confidence);
     } else if (prediction->values_count == 0) {
@@ -254,13 +242,9 @@ static void put_prediction(json_t **body, const trib_wire_Prediction *prediction
         json_t *values = json_array();
         for (pb_size_t i = 0; i < prediction->values_count; i++) {
             double value = (double)prediction->values[i];
-            if (json_array_append_new(values, isfinite(value) ? json_real(value) : json_null()) !=
-                0) {
-                json_decref(values);
-                values = NULL;
-            }
+            trib_json_add(&values, isfinite(value) ? json_real(value) : json_null());
         }
-        put(body, "values", values);
+        trib_json_put(body, "values", values);
     }
 }
 
@@ -273,7 +257,7 @@ static trib_status tell_outgoing(const telling *t, cloud_bridge_topic topic, con
     TRIB_TRY(TRIB_WIRE_DECODE(Prediction, encoded, &prediction));
     cloud_bridge_event event =
         event_of(topic, type, outgoing.federation, outgoing.gateway, outgoing.time_ms);
-    TRIB_SCOPED(release_json) json_t *body = body_of(&event);
+    TRIB_SCOPED(trib_json_release) json_t *body = body_of(&event);
     put_text(&body, "gateway", outgoing.gateway);
     put_prediction(&body, &prediction);
     return tell(t, &event, body);
@@ -289,11 +273,7 @@ static json_t *numbers_of(trib_bytes values, size_t from, uint32_t count) {
         float value = NAN;
         trib_status status = trib_read_f32(&cursor, &value);
         TRIB_ASSERT(trib_ok(status)); /* the sizes were compared */
-        if (json_array_append_new(list, isfinite(value) ? json_real((double)value) : json_null()) !=
-            0) {
-            json_decref(list);
-            list = NULL;
-        }
+        trib_json_add(&list, isfinite(value) ? json_real((double)value) : json_null());
     }
     return list;
 }
@@ -330,19 +310,18 @@ static json_t *rows_of(const table *from) {
     uint32_t columns = from->message.columns, targets = from->message.targets;
     for (size_t i = 0; i < from->records; i++) {
         json_t *row = json_object();
-        put(&row, "time_us",
+        trib_json_put(
+            &row, "time_us",
             json_integer((json_int_t)(int64_t)trib_load_u64(from->times_us.data + 8 * i)));
-        put(&row, "values", numbers_of(from->values, i * columns, columns - targets));
+        trib_json_put(&row, "values", numbers_of(from->values, i * columns, columns - targets));
         if (targets > 0) {
-            put(&row, "targets", numbers_of(from->values, (i + 1) * columns - targets, targets));
+            trib_json_put(&row, "targets",
+                          numbers_of(from->values, (i + 1) * columns - targets, targets));
         }
         if (from->labels.size > 0 && (int8_t)from->labels.data[i] >= 0) {
-            put(&row, "label", json_integer((int8_t)from->labels.data[i]));
+            trib_json_put(&row, "label", json_integer((int8_t)from->labels.data[i]));
         }
-        if (json_array_append_new(rows, row) != 0) {
-            json_decref(rows);
-            rows = NULL;
-        }
+        trib_json_add(&rows, row);
     }
     return rows;
 }
@@ -352,7 +331,7 @@ static trib_status tell_telemetry(const telling *t) {
     json_error_t error;
     TRIB_TRY(read_table(t->record->payload, &told));
     const cloud_record_Telemetry *message = &told.message;
-    TRIB_SCOPED(release_json)
+    TRIB_SCOPED(trib_json_release)
     json_t *body = json_loadb((const char *)told.head.data, told.head.size, 0, &error);
     if (!json_is_object(body)) {
         return TRIB_FAIL(TRIB_E_CORRUPT, "a record of telemetry without names of its columns");
@@ -361,12 +340,13 @@ static trib_status tell_telemetry(const telling *t) {
                                         message->federation, message->gateway, message->time_ms);
     put_text(&body, "federation", event.federation);
     put_text(&body, "gateway", message->gateway);
-    put(&body, "clock_unsure", json_boolean(message->clock_unsure));
+    trib_json_put(&body, "clock_unsure", json_boolean(message->clock_unsure));
     if (message->raw) {
-        put(&body, "rows", rows_of(&told));
+        trib_json_put(&body, "rows", rows_of(&told));
     } else {
-        put(&body, "time_us", json_integer((json_int_t)(int64_t)trib_load_u64(told.times_us.data)));
-        put(&body, "values", numbers_of(told.values, 0, message->columns));
+        trib_json_put(&body, "time_us",
+                      json_integer((json_int_t)(int64_t)trib_load_u64(told.times_us.data)));
+        trib_json_put(&body, "values", numbers_of(told.values, 0, message->columns));
     }
     return tell(t, &event, body);
 }

@@ -7,32 +7,11 @@
 #include "common/federation/sections.h"
 #include "common/tensor/json_text.h"
 
-/* jansson counts references; what is put or appended is handed on. */
-static void release_json(json_t **value) {
-    json_decref(*value);
-}
-
-/* A failed allocation shows as NULL at the end: what lacks a part becomes NULL, and so does
- * whatever it was to be a part of. A description that lacks a word would be another model's. */
-static void put(json_t **map, const char *key, json_t *value) {
-    if (json_object_set_new(*map, key, value) != 0) {
-        json_decref(*map);
-        *map = NULL;
-    }
-}
-
-static void append(json_t **list, json_t *value) {
-    if (json_array_append_new(*list, value) != 0) {
-        json_decref(*list);
-        *list = NULL;
-    }
-}
-
 static json_t *channel_names(const trib_federation *federation, const uint32_t *channels,
                              uint32_t count) {
     json_t *list = json_array();
     for (uint32_t i = 0; i < count; i++) {
-        append(&list, json_string(federation->channel_names[channels[i]]));
+        trib_json_add(&list, json_string(federation->channel_names[channels[i]]));
     }
     return list;
 }
@@ -40,7 +19,7 @@ static json_t *channel_names(const trib_federation *federation, const uint32_t *
 static json_t *texts(const char (*names)[TRIB_COLUMN_SIZE], uint32_t count) {
     json_t *list = json_array();
     for (uint32_t i = 0; i < count; i++) {
-        append(&list, json_string(names[i]));
+        trib_json_add(&list, json_string(names[i]));
     }
     return list;
 }
@@ -49,22 +28,22 @@ static json_t *texts(const char (*names)[TRIB_COLUMN_SIZE], uint32_t count) {
 static json_t *source_json(const trib_federation *federation) {
     const trib_source_spec *source = &federation->source;
     json_t *map = json_object();
-    put(&map, "rate_hz", json_real(source->rate_hz));
-    put(&map, "channels", texts(source->channels, source->channel_count));
+    trib_json_put(&map, "rate_hz", json_real(source->rate_hz));
+    trib_json_put(&map, "channels", texts(source->channels, source->channel_count));
     if (source->time_unit != TRIB_TIME_NONE) {
         json_t *timestamp = json_object();
-        put(&timestamp, "column", json_string(source->time_column));
-        put(&timestamp, "unit", json_string(trib_time_unit_words[source->time_unit]));
-        put(&map, "timestamp", timestamp);
+        trib_json_put(&timestamp, "column", json_string(source->time_column));
+        trib_json_put(&timestamp, "unit", json_string(trib_time_unit_words[source->time_unit]));
+        trib_json_put(&map, "timestamp", timestamp);
     }
     if (source->class_count > 0) {
         json_t *label = json_object();
-        put(&label, "column", json_string(source->label_column));
-        put(&label, "classes", texts(source->classes, source->class_count));
-        put(&map, "label", label);
+        trib_json_put(&label, "column", json_string(source->label_column));
+        trib_json_put(&label, "classes", texts(source->classes, source->class_count));
+        trib_json_put(&map, "label", label);
     }
     if (source->target_count > 0) {
-        put(&map, "targets", texts(source->targets, source->target_count));
+        trib_json_put(&map, "targets", texts(source->targets, source->target_count));
     }
     return map;
 }
@@ -74,11 +53,11 @@ static json_t *filters_json(const trib_federation *federation) {
     for (uint32_t i = 0; i < federation->pipeline.filter_count; i++) {
         const trib_filter_spec *filter = &federation->pipeline.filters[i];
         json_t *map = json_object();
-        put(&map, "kind", json_string(trib_filter_words[filter->kind]));
-        put(&map, "frequency_hz", json_real((double)filter->frequency_hz));
-        put(&map, "q", json_real((double)filter->q));
-        put(&map, "channels", channel_names(federation, &filter->channel, 1));
-        append(&list, map);
+        trib_json_put(&map, "kind", json_string(trib_filter_words[filter->kind]));
+        trib_json_put(&map, "frequency_hz", json_real((double)filter->frequency_hz));
+        trib_json_put(&map, "q", json_real((double)filter->q));
+        trib_json_put(&map, "channels", channel_names(federation, &filter->channel, 1));
+        trib_json_add(&list, map);
     }
     return list;
 }
@@ -88,41 +67,43 @@ static json_t *derives_json(const trib_federation *federation) {
     for (uint32_t i = 0; i < federation->pipeline.derive_count; i++) {
         const trib_derive_spec *derive = &federation->pipeline.derives[i];
         json_t *map = json_object();
-        put(&map, "name",
+        trib_json_put(
+            &map, "name",
             json_string(federation->channel_names[federation->pipeline.source_count + i]));
-        put(&map, "kind", json_string(trib_derive_words[derive->kind]));
-        put(&map, "of", channel_names(federation, derive->of, derive->of_count));
+        trib_json_put(&map, "kind", json_string(trib_derive_words[derive->kind]));
+        trib_json_put(&map, "of", channel_names(federation, derive->of, derive->of_count));
         if (derive->kind >= TRIB_DERIVE_ALONG && derive->kind <= TRIB_DERIVE_DIRECTION) {
-            put(&map, "reference", channel_names(federation, derive->reference, derive->of_count));
-            put(&map, "rate", json_real((double)derive->rate));
-            put(&map, "component", json_integer(derive->component));
+            trib_json_put(&map, "reference",
+                          channel_names(federation, derive->reference, derive->of_count));
+            trib_json_put(&map, "rate", json_real((double)derive->rate));
+            trib_json_put(&map, "component", json_integer(derive->component));
         }
-        append(&list, map);
+        trib_json_add(&list, map);
     }
     return list;
 }
 
 static void set_features(json_t **map, const trib_pipeline_spec *pipeline) {
-    put(map, "output", json_string(trib_output_words[pipeline->output]));
+    trib_json_put(map, "output", json_string(trib_output_words[pipeline->output]));
     if (pipeline->output == TRIB_EXAMPLE_ROWS) {
         return;
     }
     json_t *list = json_array();
     for (uint32_t bit = 0; trib_feature_words[bit] != NULL; bit++) {
         if (pipeline->features & 1u << bit) {
-            append(&list, json_string(trib_feature_words[bit]));
+            trib_json_add(&list, json_string(trib_feature_words[bit]));
         }
     }
-    put(map, "features", list);
+    trib_json_put(map, "features", list);
     if (pipeline->band_count > 0) {
         json_t *bands = json_object(), *hz = json_array();
         for (uint32_t i = 0; i < pipeline->band_count; i++) {
-            append(&hz, json_pack("[f,f]", (double)pipeline->bands[i].low_hz,
-                                  (double)pipeline->bands[i].high_hz));
+            trib_json_add(&hz, json_pack("[f,f]", (double)pipeline->bands[i].low_hz,
+                                         (double)pipeline->bands[i].high_hz));
         }
-        put(&bands, "hz", hz);
-        put(&bands, "scale", json_string(pipeline->band_log ? "log" : "linear"));
-        put(map, "bands", bands);
+        trib_json_put(&bands, "hz", hz);
+        trib_json_put(&bands, "scale", json_string(pipeline->band_log ? "log" : "linear"));
+        trib_json_put(map, "bands", bands);
     }
 }
 
@@ -130,51 +111,51 @@ static json_t *pipeline_json(const trib_federation *federation) {
     const trib_pipeline_spec *pipeline = &federation->pipeline;
     json_t *map = json_object(), *window = json_object();
     if (pipeline->resample) {
-        put(&map, "resample",
-            json_pack("{s:f,s:f}", "rate_hz", (double)pipeline->rate_hz, "max_gap_s",
-                      (double)pipeline->max_gap_s));
+        trib_json_put(&map, "resample",
+                      json_pack("{s:f,s:f}", "rate_hz", (double)pipeline->rate_hz, "max_gap_s",
+                                (double)pipeline->max_gap_s));
     }
-    put(&map, "fill_rows", json_integer(pipeline->fill_rows));
+    trib_json_put(&map, "fill_rows", json_integer(pipeline->fill_rows));
     if (pipeline->hampel_half_window > 0) {
-        put(&map, "hampel",
-            json_pack("{s:i,s:f}", "half_window", (int)pipeline->hampel_half_window, "threshold",
-                      (double)pipeline->hampel_threshold));
+        trib_json_put(&map, "hampel",
+                      json_pack("{s:i,s:f}", "half_window", (int)pipeline->hampel_half_window,
+                                "threshold", (double)pipeline->hampel_threshold));
     }
-    put(&map, "filters", filters_json(federation));
-    put(&map, "derive", derives_json(federation));
-    put(&map, "channels", channel_names(federation, pipeline->use, pipeline->use_count));
-    put(&window, "rows", json_integer(pipeline->window_rows));
-    put(&window, "hop", json_integer(pipeline->hop_rows));
-    put(&window, "context", json_integer(pipeline->context_rows));
-    put(&window, "frames", json_integer(pipeline->frames));
-    put(&window, "min_valid", json_real((double)pipeline->min_valid));
-    put(&map, "window", window);
+    trib_json_put(&map, "filters", filters_json(federation));
+    trib_json_put(&map, "derive", derives_json(federation));
+    trib_json_put(&map, "channels", channel_names(federation, pipeline->use, pipeline->use_count));
+    trib_json_put(&window, "rows", json_integer(pipeline->window_rows));
+    trib_json_put(&window, "hop", json_integer(pipeline->hop_rows));
+    trib_json_put(&window, "context", json_integer(pipeline->context_rows));
+    trib_json_put(&window, "frames", json_integer(pipeline->frames));
+    trib_json_put(&window, "min_valid", json_real((double)pipeline->min_valid));
+    trib_json_put(&map, "window", window);
     set_features(&map, pipeline);
-    put(&map, "normalise",
-        pipeline->normalise ? json_pack("{s:f}", "clip", (double)pipeline->normalise_clip)
-                            : json_false());
+    trib_json_put(&map, "normalise",
+                  pipeline->normalise ? json_pack("{s:f}", "clip", (double)pipeline->normalise_clip)
+                                      : json_false());
     return map;
 }
 
 static json_t *layer_json(const trib_layer_spec *layer) {
     json_t *map = json_object();
-    put(&map, "kind", json_string(trib_layer_name(layer->kind)));
+    trib_json_put(&map, "kind", json_string(trib_layer_name(layer->kind)));
     switch (layer->kind) {
     case TRIB_LAYER_DENSE:
-        put(&map, "units", json_integer(layer->units));
-        put(&map, "initial_scale", json_real((double)layer->initial_scale));
+        trib_json_put(&map, "units", json_integer(layer->units));
+        trib_json_put(&map, "initial_scale", json_real((double)layer->initial_scale));
         break;
     case TRIB_LAYER_CONV1D:
-        put(&map, "filters", json_integer(layer->filters));
-        put(&map, "kernel", json_integer(layer->kernel));
-        put(&map, "stride", json_integer(layer->stride));
-        put(&map, "initial_scale", json_real((double)layer->initial_scale));
+        trib_json_put(&map, "filters", json_integer(layer->filters));
+        trib_json_put(&map, "kernel", json_integer(layer->kernel));
+        trib_json_put(&map, "stride", json_integer(layer->stride));
+        trib_json_put(&map, "initial_scale", json_real((double)layer->initial_scale));
         break;
     case TRIB_LAYER_MAX_POOL:
-        put(&map, "size", json_integer(layer->size));
+        trib_json_put(&map, "size", json_integer(layer->size));
         break;
     case TRIB_LAYER_DROPOUT:
-        put(&map, "rate", json_real((double)layer->rate));
+        trib_json_put(&map, "rate", json_real((double)layer->rate));
         break;
     case TRIB_LAYER_RELU:
     case TRIB_LAYER_TANH:
@@ -187,33 +168,33 @@ static json_t *layer_json(const trib_layer_spec *layer) {
 
 static json_t *model_json(const trib_federation *federation) {
     json_t *map = json_object();
-    put(&map, "task", json_string(trib_task_words[federation->task - 1]));
+    trib_json_put(&map, "task", json_string(trib_task_words[federation->task - 1]));
     if (federation->task == TRIB_TASK_HOTELLING_T2) {
-        put(&map, "significance", json_real(federation->detector.significance));
-        put(&map, "scale_floor", json_real(federation->detector.scale_floor));
+        trib_json_put(&map, "significance", json_real(federation->detector.significance));
+        trib_json_put(&map, "scale_floor", json_real(federation->detector.scale_floor));
         return map;
     }
     if (federation->task == TRIB_TASK_RECONSTRUCT) {
-        put(&map, "quantile", json_real(federation->detector.quantile));
+        trib_json_put(&map, "quantile", json_real(federation->detector.quantile));
     }
     json_t *layers = json_array();
     for (uint32_t i = 0; i < federation->model.layer_count; i++) {
-        append(&layers, layer_json(&federation->model.layers[i]));
+        trib_json_add(&layers, layer_json(&federation->model.layers[i]));
     }
-    put(&map, "layers", layers);
+    trib_json_put(&map, "layers", layers);
     return map;
 }
 
 trib_status trib_meaning_print(const trib_federation *federation, trib_buffer *ret_json) {
-    TRIB_SCOPED(release_json) json_t *map = json_object();
-    put(&map, "source", source_json(federation));
-    put(&map, "pipeline", pipeline_json(federation));
-    put(&map, "model", model_json(federation));
+    TRIB_SCOPED(trib_json_release) json_t *map = json_object();
+    trib_json_put(&map, "source", source_json(federation));
+    trib_json_put(&map, "pipeline", pipeline_json(federation));
+    trib_json_put(&map, "model", model_json(federation));
     return trib_json_print(map, ret_json);
 }
 
 trib_status trib_pipeline_print(const trib_federation *federation, trib_buffer *ret_json) {
-    TRIB_SCOPED(release_json) json_t *map = pipeline_json(federation);
+    TRIB_SCOPED(trib_json_release) json_t *map = pipeline_json(federation);
     return trib_json_print(map, ret_json);
 }
 

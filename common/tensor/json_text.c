@@ -1,6 +1,25 @@
 #include "common/tensor/json_text.h"
 
 #include <jansson.h>
+#include <string.h>
+
+void trib_json_put(struct json_t **map, const char *key, struct json_t *value) {
+    if (json_object_set_new(*map, key, value) != 0) {
+        json_decref(*map);
+        *map = NULL;
+    }
+}
+
+void trib_json_add(struct json_t **list, struct json_t *value) {
+    if (json_array_append_new(*list, value) != 0) {
+        json_decref(*list);
+        *list = NULL;
+    }
+}
+
+void trib_json_release(struct json_t **value) {
+    json_decref(*value);
+}
 
 typedef struct text_sink {
     trib_buffer *text;
@@ -9,6 +28,12 @@ typedef struct text_sink {
 
 static int take_part(const char *part, size_t size, void *context) {
     text_sink *sink = context;
+    trib_buffer *text = sink->text;
+    if (size <= text->capacity - text->size) { /* jansson gives a few bytes at a time */
+        memcpy(text->data + text->size, part, size);
+        text->size += size;
+        return 0;
+    }
     if (trib_ok(sink->status)) {
         sink->status = trib_buffer_append(sink->text, trib_bytes_of((const uint8_t *)part, size));
     }

@@ -15,6 +15,13 @@
 #include "common/base/heap.h"
 
 struct json_t;
+
+/* Hand `value` on to an object, or to the end of a list. What could not take a part for want of
+ * memory becomes NULL, and so does whatever it was to be a part of, which printing then refuses. */
+void trib_json_put(struct json_t **map, const char *key, struct json_t *value);
+void trib_json_add(struct json_t **list, struct json_t *value);
+void trib_json_release(struct json_t **value); /* for TRIB_SCOPED */
+
 TRIB_MUST_CHECK trib_status trib_json_print(const struct json_t *value, trib_buffer *ret_text);
 /* Not canonical, and faster: keys in the order in which they were put. */
 TRIB_MUST_CHECK trib_status trib_json_print_as_put(const struct json_t *value,
