@@ -9,7 +9,7 @@
 
 enum { PATH_SIZE = 1024, TRIM_MS = 10000 };
 
-cloud_place cloud_archiving_place(const cloud_core *core) {
+static cloud_place place_of(const cloud_core *core) {
     return (cloud_place){.disk = core->disk,
                          .crypto = core->crypto,
                          .bucket = core->config.bucket,
@@ -49,7 +49,7 @@ trib_status cloud_archiving_start(cloud_core *core) {
             folders[i], cloud_secrets_seed(core->crypto, &core->secrets, "tributary/v1 outbox")};
     }
     const cloud_archive_options options = {
-        .place = cloud_archiving_place(core),
+        .place = place_of(core),
         .clock = core->clock,
         .state = core->config.state,
         .ledger_seed = cloud_secrets_seed(core->crypto, &core->secrets, "tributary/v1 ledger"),
@@ -79,7 +79,7 @@ void cloud_archiving_report(cloud_core *core, const char *trouble) {
 trib_status cloud_archiving_bring_back(cloud_core *core, uint64_t from) {
     char folder[PATH_SIZE];
     uint64_t next = 0, first = cloud_ledger_first(core->ledger);
-    const cloud_place place = cloud_archiving_place(core);
+    const cloud_place place = place_of(core);
     (void)snprintf(folder, sizeof folder, "%s/ledger", core->config.state);
     if (core->config.bucket == NULL) {
         return TRIB_FAIL(TRIB_E_STATE,

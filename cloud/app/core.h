@@ -268,8 +268,6 @@ void cloud_publish_due(cloud_core *core);
 void cloud_all_due(cloud_core *core); /* after connecting */
 
 /* ---- archiving.c ---- */
-/* In config.bucket, which must be there. */
-cloud_place cloud_archiving_place(const cloud_core *core);
 TRIB_MUST_CHECK trib_status cloud_archiving_start(cloud_core *core);
 void cloud_archiving_close(cloud_core *core);
 void cloud_archiving_report(cloud_core *core, const char *trouble);

@@ -23,7 +23,8 @@ struct cloud_bridge {
     cloud_packer packer;
     cloud_parcel parcels[2], *parcel; /* the one that is sent next, or now */
     cloud_bridge_progress committed;  /* what Kafka has for sure */
-    uint64_t skip;                    /* an event that Kafka refuses; as its opaque */
+    uint64_t skips[2];                /* events that Kafka refuses, as their opaques; 0: none */
+    bool troubled;                    /* and said so, since it last went well */
     bool open;                        /* a transaction */
     uint64_t events, claimed;         /* in it */
     uint64_t most_events; /* of a transaction: fewer and fewer while Kafka refuses one of them */
@@ -107,43 +108,58 @@ static trib_status connect_kafka(cloud_bridge *bridge) {
     rewind_all(bridge);
     acknowledge(bridge);
     atomic_store(&bridge->connected, true);
+    bridge->troubled = false;
     report(bridge, CLOUD_BRIDGE_CONNECTED, "");
     return TRIB_SUCCESS;
 }
 
 /* ---- sending ---- */
 
-/* A body that is too large for Kafka goes where consumers fetch it. */
-static trib_status send_or_claim(cloud_bridge *bridge, const cloud_bridge_event *event,
-                                 uint64_t opaque) {
+/* Bodies that are too large for Kafka go where consumers fetch them, before the transaction: its
+ * time runs from the first event on. Whatever fails there is waited for. */
+static trib_status put_claims(cloud_bridge *bridge) {
     const cloud_bridge_options *options = &bridge->options;
     char reference[CLOUD_CLAIM_SIZE];
-    if (options->claim == NULL || event->body.size <= options->settings->claim_bytes) {
-        return cloud_kafka_send(bridge->kafka, event, opaque);
+    if (options->claim == NULL) {
+        return TRIB_SUCCESS;
     }
-    TRIB_TRY(options->claim(options->context, event, reference));
-    cloud_bridge_event claim = *event;
-    claim.claim = reference;
-    bridge->claimed++;
-    return cloud_kafka_send(bridge->kafka, &claim, opaque);
+    for (size_t i = 0; i < bridge->parcel->count && !stops(bridge); i++) {
+        const cloud_bridge_event event = cloud_parcel_event(bridge->parcel, i);
+        if (event.body.size <= options->settings->claim_bytes) {
+            continue;
+        }
+        trib_status status = options->claim(options->context, &event, reference);
+        if (trib_ok(status)) {
+            status = cloud_parcel_claim(bridge->parcel, i, reference);
+        }
+        if (!trib_ok(status)) {
+            return (trib_status){TRIB_E_RETRY};
+        }
+    }
+    return TRIB_SUCCESS;
+}
+
+static bool is_skipped(const cloud_bridge *bridge, uint64_t opaque) {
+    return opaque == bridge->skips[0] || opaque == bridge->skips[1];
 }
 
 static trib_status send_event(cloud_bridge *bridge, const cloud_bridge_event *event,
                               uint64_t opaque) {
     trib_status status =
-        opaque == bridge->skip
+        is_skipped(bridge, opaque)
             ? TRIB_FAIL(TRIB_E_LIMIT, "%s: past max.message.bytes of its topic", event->id)
-            : send_or_claim(bridge, event, opaque);
+            : cloud_kafka_send(bridge->kafka, event, opaque);
     if (status.code == TRIB_E_LIMIT) {
         char why[400];
         (void)snprintf(why, sizeof why, "%s of %s: %s (bridge.kafka.settings: message.max.bytes)",
                        event->type, event->key, trib_message());
-        atomic_fetch_add(&bridge->refused, 1);
+        bridge->parcel->refused++;
         report(bridge, CLOUD_BRIDGE_REFUSED, why);
         return TRIB_SUCCESS;
     }
     TRIB_TRY(status);
     bridge->events++;
+    bridge->claimed += event->claim != NULL;
     return TRIB_SUCCESS;
 }
 
@@ -158,9 +174,7 @@ static trib_status send_parcel(cloud_bridge *bridge) {
 }
 
 static void note_refused(void *context) {
-    cloud_bridge *bridge = context;
-    atomic_fetch_add(&bridge->refused, 1);
-    report(bridge, CLOUD_BRIDGE_REFUSED, trib_message());
+    report(context, CLOUD_BRIDGE_REFUSED, trib_message());
 }
 
 static trib_status commit(cloud_bridge *bridge) {
@@ -179,11 +193,12 @@ static trib_status commit(cloud_bridge *bridge) {
 static void settle(cloud_bridge *bridge, cloud_parcel *next) {
     atomic_fetch_add(&bridge->sent, bridge->events);
     atomic_fetch_add(&bridge->claims, bridge->claimed);
+    atomic_fetch_add(&bridge->refused, bridge->parcel->refused);
     atomic_fetch_add(&bridge->transactions, 1);
     for (size_t i = 0; i < CLOUD_LOGS; i++) {
         atomic_fetch_add(&bridge->missed[i], bridge->parcel->passed[i]);
     }
-    bridge->skip = 0;
+    memset(bridge->skips, 0, sizeof bridge->skips);
     bridge->most_events *= 2;
     if (bridge->most_events > CLOUD_BRIDGE_BATCH) {
         bridge->most_events = CLOUD_BRIDGE_BATCH;
@@ -193,16 +208,26 @@ static void settle(cloud_bridge *bridge, cloud_parcel *next) {
     bridge->claimed = 0;
     bridge->parcel = next;
     acknowledge(bridge);
+    if (bridge->troubled) {
+        bridge->troubled = false;
+        report(bridge, CLOUD_BRIDGE_CONNECTED, "");
+    }
 }
 
-/* After a failure within a transaction: again from what is committed, or with another producer. */
-static void give_up(cloud_bridge *bridge, trib_status why) {
-    uint64_t refused = cloud_kafka_refused(bridge->kafka);
-    if (refused != 0 && bridge->most_events <= 1) { /* of one record */
-        bridge->skip = refused;
-    } else if (refused != 0) {
+/* Fewer events at once, until it is known which one Kafka does not take: of a record with two,
+ * perhaps both. */
+static void narrow_down(cloud_bridge *bridge, uint64_t refused) {
+    if (bridge->most_events > 1) {
         bridge->most_events = bridge->parcel->count > 1 ? bridge->parcel->count / 2 : 1;
+    } else {
+        bridge->skips[bridge->skips[0] != 0] = refused;
     }
+}
+
+/* After a failure within a transaction: again from what is committed, or with another producer.
+ * Whether it was for an event that is too large, of which librdkafka may tell no sooner than with
+ * the abort. */
+static bool give_up(cloud_bridge *bridge, trib_status why) {
     atomic_fetch_add(&bridge->aborted, bridge->open);
     trib_status status = TRIB_SUCCESS;
     if (bridge->open && why.code != TRIB_E_IO) {
@@ -210,11 +235,16 @@ static void give_up(cloud_bridge *bridge, trib_status why) {
             status = cloud_kafka_abort(bridge->kafka);
         } while (status.code == TRIB_E_RETRY && !stops(bridge));
     }
+    uint64_t refused = why.code == TRIB_E_STATE ? cloud_kafka_refused(bridge->kafka) : 0;
+    if (refused != 0) {
+        narrow_down(bridge, refused);
+    }
     if (why.code == TRIB_E_IO || !trib_ok(status)) {
         disconnect(bridge);
     } else {
         rewind_all(bridge);
     }
+    return refused != 0;
 }
 
 /* Sends what there is, while what comes next is packed; waits where there is nothing. */
@@ -225,6 +255,7 @@ static trib_status step(cloud_bridge *bridge) {
         (void)trib_queue_pop(bridge->wakes, IDLE_MS);
         return TRIB_SUCCESS;
     }
+    TRIB_TRY(put_claims(bridge));
     cloud_parcel_begin(next, bridge->parcel->positions);
     cloud_packer_start(&bridge->packer, next, bridge->most_events);
     trib_status status = send_parcel(bridge);
@@ -266,17 +297,15 @@ static void *run(void *context) {
         if (stops(bridge)) {
             break;
         }
-        bool for_size =
-            connected && status.code == TRIB_E_STATE && cloud_kafka_refused(bridge->kafka) != 0;
-        if (!for_size) {
-            report(bridge, CLOUD_BRIDGE_TROUBLE, trib_message());
-        }
-        if (connected) {
-            give_up(bridge, status);
-        } else if (status.code != TRIB_E_RETRY) {
+        char why[512];
+        (void)snprintf(why, sizeof why, "%s", trib_message());
+        bool for_size = connected && give_up(bridge, status);
+        if (!connected && status.code != TRIB_E_RETRY) {
             disconnect(bridge);
         }
         if (!for_size) {
+            bridge->troubled = true;
+            report(bridge, CLOUD_BRIDGE_TROUBLE, why);
             pause_for_a_while(bridge);
         }
     }
@@ -296,6 +325,7 @@ static void destroy(cloud_bridge *bridge) {
 
 static trib_status prepare(cloud_bridge *bridge) {
     TRIB_TRY(trib_queue_create(1, drop_token, &bridge->wakes));
+    bridge->packer.stop = &bridge->stop;
     bridge->packer.refuse = note_refused;
     bridge->packer.context = bridge;
     TRIB_TRY(cloud_packer_init(&bridge->packer, &bridge->options));

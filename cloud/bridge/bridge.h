@@ -9,7 +9,7 @@
  *
  * errors   only of starting: TRIB_E_IO, TRIB_E_ARGUMENT
  * owns     nothing of its sources, disk and settings, which outlive it; id and folders are copied
- * threads  start, wake, count, stop: the owner's. Reports come from the bridge's own
+ * threads  start, wake, count, stop: the owner's. Reports come from threads of the bridge's
  */
 #ifndef CLOUD_BRIDGE_BRIDGE_H
 #define CLOUD_BRIDGE_BRIDGE_H
@@ -48,8 +48,8 @@ typedef struct cloud_bridge_options {
     trib_disk *disk;
     cloud_bridge_source sources[CLOUD_LOGS];
     /* Keeps the body of an event that is larger than the settings' claim_bytes where consumers find
-     * it, and says where: a URI reference. The same event may come again. NULL: nobody does, and
-     * every body goes to Kafka. On the bridge's thread. */
+     * it, and says where: a URI reference. The same event may come again; any failure is waited
+     * for. NULL: nobody does, and every body goes to Kafka. On the bridge's thread. */
     TRIB_MUST_CHECK trib_status (*claim)(void *context, const cloud_bridge_event *event,
                                          char ret_reference[CLOUD_CLAIM_SIZE]);
     void (*report)(void *context, cloud_bridge_report report, const char *text);

@@ -280,7 +280,7 @@ static trib_status produce(cloud_kafka *kafka, const char *topic, const char *ke
             kafka->producer, what, sizeof what / sizeof what[0] - (headers == NULL));
         code = error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
         rd_kafka_error_destroy(error);
-        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL || ++kafka->unpolled >= POLL_EVERY) {
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR || ++kafka->unpolled >= POLL_EVERY) {
             (void)rd_kafka_poll(kafka->producer, code == RD_KAFKA_RESP_ERR__QUEUE_FULL ? 100 : 0);
             kafka->unpolled = 0;
         }

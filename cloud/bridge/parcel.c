@@ -12,18 +12,23 @@ enum {
 
 void cloud_parcel_init(cloud_parcel *parcel) {
     *parcel = (cloud_parcel){.items = {.ceiling = MOST_ITEMS_BYTES},
-                             .bodies = {.ceiling = MOST_BODIES_BYTES}};
+                             .bodies = {.ceiling = MOST_BODIES_BYTES},
+                             .claims = {.ceiling = MOST_BODIES_BYTES}};
 }
 
 void cloud_parcel_deinit(cloud_parcel *parcel) {
     trib_buffer_deinit(&parcel->items);
     trib_buffer_deinit(&parcel->bodies);
+    trib_buffer_deinit(&parcel->claims);
 }
 
 void cloud_parcel_begin(cloud_parcel *parcel, const uint64_t positions[CLOUD_LOGS]) {
     trib_buffer_clear(&parcel->items);
     trib_buffer_clear(&parcel->bodies);
+    trib_buffer_clear(&parcel->claims);
     parcel->count = 0;
+    parcel->read = 0;
+    parcel->refused = 0;
     memcpy(parcel->positions, positions, sizeof parcel->positions);
     memset(parcel->passed, 0, sizeof parcel->passed);
 }
@@ -36,7 +41,18 @@ cloud_bridge_event cloud_parcel_event(const cloud_parcel *parcel, size_t which) 
     const cloud_parcel_item *item = item_of(parcel, which);
     cloud_bridge_event event = item->event;
     event.body = trib_bytes_of(parcel->bodies.data + item->body_at, item->body_size);
+    event.claim =
+        item->claim_at > 0 ? (const char *)parcel->claims.data + item->claim_at - 1 : NULL;
     return event;
+}
+
+trib_status cloud_parcel_claim(cloud_parcel *parcel, size_t which, const char *reference) {
+    cloud_parcel_item *item = (cloud_parcel_item *)(void *)parcel->items.data + which;
+    size_t at = parcel->claims.size;
+    TRIB_TRY(trib_buffer_append(&parcel->claims,
+                                trib_bytes_of((const uint8_t *)reference, strlen(reference) + 1)));
+    item->claim_at = at + 1;
+    return TRIB_SUCCESS;
 }
 
 uint64_t cloud_parcel_opaque(const cloud_parcel *parcel, size_t which) {
@@ -82,6 +98,7 @@ static trib_status pack_record(cloud_packer *packer, cloud_parcel *parcel, cloud
     /* Of a version that wrote it otherwise, or with a body past its ceiling: told, and left. */
     if (status.code == TRIB_E_CORRUPT || status.code == TRIB_E_LIMIT) {
         packer->refuse(packer->context);
+        parcel->refused++;
         status = TRIB_SUCCESS;
     }
     if (!trib_ok(status)) { /* again from here, without what the record has told */
@@ -91,6 +108,7 @@ static trib_status pack_record(cloud_packer *packer, cloud_parcel *parcel, cloud
         cloud_follower_seek(packer->followers[log], record.position);
         return status;
     }
+    parcel->read += record.payload.size;
     if (record.type == 0) {
         parcel->passed[log] += record.gap_end - record.position + 1;
     }
@@ -99,13 +117,14 @@ static trib_status pack_record(cloud_packer *packer, cloud_parcel *parcel, cloud
 }
 
 static bool is_full(const cloud_parcel *parcel, uint64_t most) {
-    return parcel->count >= most || parcel->bodies.size >= CLOUD_BRIDGE_BATCH_BYTES;
+    return parcel->count >= most || parcel->bodies.size >= CLOUD_BRIDGE_BATCH_BYTES ||
+           (parcel->count > 0 && parcel->read >= CLOUD_PARCEL_READ_BYTES);
 }
 
 trib_status cloud_packer_pack(cloud_packer *packer, cloud_parcel *parcel, uint64_t most) {
     for (size_t i = 0; i < CLOUD_LOGS; i++) {
         trib_status status = TRIB_SUCCESS;
-        while (trib_ok(status) && !is_full(parcel, most)) {
+        while (trib_ok(status) && !is_full(parcel, most) && !atomic_load(packer->stop)) {
             status = pack_record(packer, parcel, (cloud_bridge_log)i);
         }
         if (!trib_ok(status) && status.code != TRIB_E_NOT_FOUND) {

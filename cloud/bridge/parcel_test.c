@@ -21,6 +21,7 @@ static cloud_packer packer;
 static cloud_parcel parcel;
 static cloud_bridge_options options;
 static unsigned refused;
+static atomic_bool stopped;
 
 static const uint64_t from_the_start[CLOUD_LOGS];
 
@@ -51,7 +52,8 @@ static int begin(void **state) {
         options.sources[i] =
             (cloud_bridge_source){.folder = folders[i], .seed = SEED, .end = end_of};
     }
-    packer = (cloud_packer){.refuse = count_refused};
+    atomic_store(&stopped, false);
+    packer = (cloud_packer){.refuse = count_refused, .stop = &stopped};
     refused = 0;
     cloud_parcel_init(&parcel);
     cloud_parcel_begin(&parcel, from_the_start);
@@ -140,9 +142,29 @@ static void what_tells_nothing_is_said_and_passed(void **state) {
     append(CLOUD_OUTBOX_ALERT, 1);
     assert_true(trib_ok(cloud_packer_pack(&packer, &parcel, 100)));
     assert_int_equal(refused, 1);
+    assert_int_equal(parcel.refused, 1);
     assert_int_equal(parcel.count, 2);
     expect(1, "alert-3");
     assert_int_equal(parcel.positions[CLOUD_LOG_ALERT], 3);
+}
+
+static void a_claim_is_what_was_said_last_and_a_stop_ends_packing(void **state) {
+    (void)state;
+    append(CLOUD_OUTBOX_ALERT, 3);
+    atomic_store(&stopped, true);
+    assert_true(trib_ok(cloud_packer_pack(&packer, &parcel, 100)));
+    assert_int_equal(parcel.count, 0);
+    atomic_store(&stopped, false);
+    assert_true(trib_ok(cloud_packer_pack(&packer, &parcel, 100)));
+    assert_true(trib_ok(cloud_parcel_claim(&parcel, 2, "claims/c")));
+    assert_true(trib_ok(cloud_parcel_claim(&parcel, 0, "claims/a")));
+    assert_string_equal(cloud_parcel_event(&parcel, 0).claim, "claims/a");
+    assert_null(cloud_parcel_event(&parcel, 1).claim);
+    assert_string_equal(cloud_parcel_event(&parcel, 2).claim, "claims/c");
+    cloud_parcel_begin(&parcel, from_the_start);
+    cloud_packer_seek(&packer, from_the_start);
+    assert_true(trib_ok(cloud_packer_pack(&packer, &parcel, 100)));
+    assert_null(cloud_parcel_event(&parcel, 0).claim);
 }
 
 static void without_memory_nothing_is_half_packed(void **state) {
@@ -176,6 +198,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(what_matters_most_goes_first_and_nothing_twice),
         CASE(what_tells_nothing_is_said_and_passed),
+        CASE(a_claim_is_what_was_said_last_and_a_stop_ends_packing),
         CASE(without_memory_nothing_is_half_packed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,8 @@
 
 #include "cloud/ledger/segment.h"
 
+enum { LIST_TRIES = 8 /* a segment may be removed between the listing and its opening */ };
+
 struct cloud_follower {
     cloud_segment_walk walk; /* handle -1: none is open */
     char *folder;
@@ -46,15 +48,23 @@ static trib_status open_segment(cloud_follower *follower, uint64_t beyond) {
     trib_disk *disk = follower->walk.disk;
     segment_search search = {.position = follower->next, .beyond = beyond};
     char path[CLOUD_SEGMENT_PATH];
-    TRIB_TRY(disk->list(disk, follower->folder, weigh_segment, &search));
-    uint64_t first = search.holding != 0 ? search.holding : search.behind;
-    if (first == 0) {
-        return TRIB_FAIL(TRIB_E_NOT_FOUND, "no segment from position %llu on",
-                         (unsigned long long)follower->next);
+    uint64_t first = 0;
+    trib_status status = {TRIB_E_NOT_FOUND};
+    for (int tries = 0; status.code == TRIB_E_NOT_FOUND && tries < LIST_TRIES; tries++) {
+        search.holding = search.behind = 0;
+        TRIB_TRY(disk->list(disk, follower->folder, weigh_segment, &search));
+        first = search.holding != 0 ? search.holding : search.behind;
+        if (first == 0) {
+            return TRIB_FAIL(TRIB_E_NOT_FOUND, "no segment from position %llu on",
+                             (unsigned long long)follower->next);
+        }
+        close_segment(follower);
+        TRIB_TRY(cloud_segment_path(follower->folder, first, path));
+        status = disk->open(disk, path, TRIB_OPEN_READ, &follower->walk.handle);
     }
-    close_segment(follower);
-    TRIB_TRY(cloud_segment_path(follower->folder, first, path));
-    TRIB_TRY(disk->open(disk, path, TRIB_OPEN_READ, &follower->walk.handle));
+    TRIB_TRY(status.code == TRIB_E_NOT_FOUND
+                 ? TRIB_FAIL(TRIB_E_RETRY, "%s: segments go as they are looked for", path)
+                 : status);
     follower->first = first;
     follower->walk.offset = 0;
     return disk->size(disk, follower->walk.handle, &follower->walk.size);
@@ -149,12 +159,16 @@ trib_status cloud_follower_next(cloud_follower *follower, uint64_t through,
         }
         TRIB_TRY(status);
     }
-    for (;;) {
+    for (bool reopened = false;;) {
         trib_status status = read_on(follower, through, ret_record);
         if (status.code != TRIB_E_NOT_FOUND) {
             return status;
         }
         status = open_segment(follower, follower->first);
+        if (status.code == TRIB_E_NOT_FOUND && !reopened) { /* it may have been written anew */
+            reopened = true;
+            status = open_segment(follower, 0);
+        }
         if (status.code == TRIB_E_NOT_FOUND) { /* what was durable is gone: its end is damaged */
             *ret_record = (cloud_record){.position = follower->next, .gap_end = through};
             follower->next = through + 1;

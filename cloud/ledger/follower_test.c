@@ -196,6 +196,24 @@ static void without_memory_nobody_follows(void **state) {
     assert_int_equal(failed, 2);
 }
 
+/* As a start does after a sync that failed: the same name, another file. */
+static void a_segment_that_was_written_anew_is_followed(void **state) {
+    (void)state;
+    char command[256];
+    append(2);
+    assert_true(trib_ok(cloud_ledger_sync(ledger)));
+    expect_records(1, 2);
+    cloud_ledger_close(ledger);
+    ledger = NULL;
+    (void)snprintf(command, sizeof command, "cd '%s' && cp *1.ledger new && mv new *1.ledger",
+                   folder);
+    assert_int_equal(system(command), 0);
+    assert_true(trib_ok(cloud_ledger_open(trib_posix_disk(), folder, 42, &ledger)));
+    append(1);
+    assert_true(trib_ok(cloud_ledger_sync(ledger)));
+    expect_records(3, 3);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -205,6 +223,7 @@ int main(void) {
         CASE(damage_is_a_gap),
         CASE(a_lost_end_is_a_gap),
         CASE(a_disk_that_fails_is_told_and_nothing_is_skipped),
+        CASE(a_segment_that_was_written_anew_is_followed),
         CASE(without_memory_nobody_follows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,8 +105,12 @@ static bool can_drop(const outbox_log *log) {
 }
 
 static trib_status drop_while_over(cloud_outbox *outbox, outbox_log *log, size_t size) {
-    while (bytes_of(outbox) + size > outbox->ceiling && can_drop(log)) {
+    while (bytes_of(outbox) + size > outbox->ceiling && log->ledger != NULL) {
+        uint64_t first = log->first;
         TRIB_TRY(remove_through(log, cloud_ledger_second(log->ledger) - 1));
+        if (log->first == first) {
+            break; /* it is the last one */
+        }
     }
     return TRIB_SUCCESS;
 }
