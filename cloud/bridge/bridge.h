@@ -75,7 +75,7 @@ TRIB_MUST_CHECK trib_status cloud_bridge_start(const cloud_bridge_options *optio
 /* There is more to read. */
 void cloud_bridge_wake(cloud_bridge *bridge);
 cloud_bridge_counts cloud_bridge_count(const cloud_bridge *bridge);
-/* Ends within a few seconds, sending nothing further. */
+/* Ends within a few seconds, or with the claim that is being put, sending nothing further. */
 void cloud_bridge_stop(cloud_bridge *bridge);
 
 #endif
