@@ -408,7 +408,12 @@ static void health(cloud_core *core, cloud_request *request) {
 
 static void metrics(cloud_core *core, cloud_request *request) {
     trib_status status = cloud_print_metrics(core, &request->answer);
-    request->status = trib_ok(status) ? 200 : 500;
+    if (!trib_ok(status)) {
+        trib_buffer_clear(&request->answer);
+        answer_error(request, status.code, trib_message());
+        return;
+    }
+    request->status = 200;
     request->type = "text/plain; version=0.0.4";
 }
 

@@ -38,8 +38,8 @@ static void ask(cloud_request *request) {
     cloud_handle_request(core, request);
     FUZZ_MUST(trib_ok(cloud_settle(core)) && !core->failed);
     FUZZ_MUST(known(request->status));
-    FUZZ_MUST(!request->binary || request->status == 200);
-    if (!request->binary) {
+    FUZZ_MUST(request->type == NULL || request->status == 200);
+    if (request->type == NULL) { /* JSON */
         must_be_json(request);
     }
 }

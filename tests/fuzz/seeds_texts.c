@@ -97,6 +97,7 @@ static void put_all_requests(void) {
     static char document[2048];
     (void)snprintf(document, sizeof document, "POST /v1/federations\n%s", fuzz_document);
     const char *const ask[] = {"GET /v1/health\n",
+                               "GET /metrics\n",
                                "GET /v1/federations\n",
                                "GET /v1/federations/plant\n",
                                "GET /v1/federations/plant/gateways\n",
