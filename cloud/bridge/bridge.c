@@ -224,20 +224,32 @@ static void narrow_down(cloud_bridge *bridge, uint64_t refused) {
     }
 }
 
+static void tell_trouble(cloud_bridge *bridge, const char *text) {
+    bridge->troubled = true;
+    report(bridge, CLOUD_BRIDGE_TROUBLE, text);
+}
+
 /* After a failure within a transaction: again from what is committed, or with another producer.
  * Whether it was for an event that is too large, of which librdkafka may tell no sooner than with
- * the abort. */
-static bool give_up(cloud_bridge *bridge, trib_status why) {
+ * the abort; anything else is told, while Kafka is away before the abort has ended. */
+static bool give_up(cloud_bridge *bridge, trib_status why, const char *text) {
+    bool told = false;
     atomic_fetch_add(&bridge->aborted, bridge->open);
     trib_status status = TRIB_SUCCESS;
     if (bridge->open && why.code != TRIB_E_IO) {
         do {
             status = cloud_kafka_abort(bridge->kafka);
+            if (status.code == TRIB_E_RETRY && !told) {
+                tell_trouble(bridge, text);
+                told = true;
+            }
         } while (status.code == TRIB_E_RETRY && !stops(bridge));
     }
     uint64_t refused = why.code == TRIB_E_STATE ? cloud_kafka_refused(bridge->kafka) : 0;
     if (refused != 0) {
         narrow_down(bridge, refused);
+    } else if (!told) {
+        tell_trouble(bridge, text);
     }
     if (why.code == TRIB_E_IO || !trib_ok(status)) {
         disconnect(bridge);
@@ -299,15 +311,16 @@ static void *run(void *context) {
         }
         char why[512];
         (void)snprintf(why, sizeof why, "%s", trib_message());
-        bool for_size = connected && give_up(bridge, status);
-        if (!connected && status.code != TRIB_E_RETRY) {
-            disconnect(bridge);
+        if (connected && give_up(bridge, status, why)) {
+            continue; /* at once, with fewer */
         }
-        if (!for_size) {
-            bridge->troubled = true;
-            report(bridge, CLOUD_BRIDGE_TROUBLE, why);
-            pause_for_a_while(bridge);
+        if (!connected) {
+            tell_trouble(bridge, why);
+            if (status.code != TRIB_E_RETRY) {
+                disconnect(bridge);
+            }
         }
+        pause_for_a_while(bridge);
     }
     disconnect(bridge);
     return NULL;
