@@ -108,7 +108,7 @@ def run(fleet, server):
 
     restart(fleet, server.ssl_address, {**mine, "message.max.bytes": 1000})
     Fleet.run(TRIBUTARY, "bridge", "setup", "--config", fleet.cloud_config(), NAME)
-    wait_for("Kafka has all", lambda: bridge(fleet)["connected"] and bridge(fleet)["backlog"]["ledger"] < 50, 60)
+    wait_for("Kafka has all", lambda: bridge(fleet)["connected"] and bridge(fleet)["backlog"]["ledger"] < 50, 120)
     assert bridge(fleet)["refused"] == 0 and bridge(fleet)["trouble"] == "", bridge(fleet)
 
     shown = Fleet.run(TRIBUTARY, "status", "--cloud", f"http://127.0.0.1:{fleet.api_port}", "--token-file",
@@ -128,7 +128,7 @@ def run(fleet, server):
     closes_rounds(fleet, 3)
     models = len(told(server, f"tributary.{NAME}.model"))
     assert models > 5, models
-    wait_for("nothing more is left out", lambda: bridge(fleet)["backlog"]["ledger"] < 50, 60)
+    wait_for("nothing more is left out", lambda: bridge(fleet)["backlog"]["ledger"] < 50, 120)
     print(f"passed: {refused} events left out, {models} about models arrived")
 
 
