@@ -152,16 +152,8 @@ static void print_archive(printing *p, const cloud_core *core) {
               counts.position);
 }
 
-static uint64_t online_of(const cloud_live *live) {
-    uint64_t online = 0;
-    for (size_t i = 0; i < live->gateways.count; i++) {
-        online += live->gateways.gateways[i]->online && !live->gateways.gateways[i]->revoked;
-    }
-    return online;
-}
-
 static uint64_t value_of(const cloud_live *live, size_t which) {
-    const uint64_t values[] = {cloud_live_members(live), online_of(live),
+    const uint64_t values[] = {cloud_live_members(live), cloud_live_online(live),
                                live->round.plan.ordinal, live->round_open,
                                live->round.accepted,     live->round.plan.expected,
                                live->release.ordinal};

@@ -82,10 +82,6 @@ static json_t *round_json(const cloud_core *core, const cloud_live *live) {
 }
 
 static json_t *federation_json(const cloud_core *core, const cloud_live *live) {
-    json_int_t online = 0;
-    for (size_t i = 0; i < live->gateways.count; i++) {
-        online += live->gateways.gateways[i]->online && !live->gateways.gateways[i]->revoked;
-    }
     json_t *model = json_null(), *release = json_null();
     if (live->has_model) {
         model = json_pack("{s:o,s:I}", "digest", hex_or_null(&live->base, true), "round",
@@ -100,7 +96,7 @@ static json_t *federation_json(const cloud_core *core, const cloud_live *live) {
                      "revision", (json_int_t)live->revision, "pending_revision",
                      (json_int_t)live->pending_revision, "stage", stage_word(live), "round",
                      round_json(core, live), "gateways", (json_int_t)cloud_live_members(live),
-                     "online", online, "rounds_maximum",
+                     "online", (json_int_t)cloud_live_online(live), "rounds_maximum",
                      (json_int_t)live->federation->rounds.maximum, "model", model, "release",
                      release, "telemetry", trib_telemetry_words[live->federation->telemetry]);
 }

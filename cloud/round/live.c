@@ -67,6 +67,14 @@ uint32_t cloud_live_members(const cloud_live *live) {
     return members;
 }
 
+uint32_t cloud_live_online(const cloud_live *live) {
+    uint32_t online = 0;
+    for (size_t i = 0; i < live->gateways.count; i++) {
+        online += live->gateways.gateways[i]->online && !live->gateways.gateways[i]->revoked;
+    }
+    return online;
+}
+
 /* Forgets what belongs to one round. */
 static void clear_round(cloud_live *live) {
     for (size_t i = 0; i < live->gateways.count; i++) {

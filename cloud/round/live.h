@@ -64,8 +64,9 @@ TRIB_MUST_CHECK trib_status cloud_live_capable(const cloud_live *live,
                                                const trib_wire_Capabilities *capabilities);
 /* Whether a gateway may take part: joined, not revoked, and able to. */
 bool cloud_live_takes_part(const cloud_live *live, const cloud_gateway *gateway);
-/* How many may. */
+/* How many may; and how many that are not revoked say they are online. */
 uint32_t cloud_live_members(const cloud_live *live);
+uint32_t cloud_live_online(const cloud_live *live);
 
 TRIB_MUST_CHECK trib_status cloud_live_apply_federation(cloud_live *live, const trib_crypto *crypto,
                                                         const cloud_record_Federation *record,

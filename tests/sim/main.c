@@ -242,7 +242,7 @@ static bool read_command(int count, char **arguments, sim_command *ret_command) 
 }
 
 /* Worlds take and give back the same few megabytes thousands of times: asking the system each time
- * took a fifth of all. */
+ * took some 6 % of the processor's time. */
 static void keep_memory(void) {
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     (void)mallopt(M_MMAP_THRESHOLD, KEPT_BYTES / 8);
