@@ -431,8 +431,8 @@ void sim_oracle_appended(uint64_t position, uint32_t type, const trib_bytes *par
 
 typedef enum fate { FATE_NONE, FATE_COUNTED, FATE_DISCARDED, FATE_ABANDONED } fate;
 
-/* Of what has only just been given up, word may still be on its way. */
-static fate fate_of(const char *gateway, uint64_t round) {
+/* What became of an update; and since when. */
+static fate fate_of(const char *gateway, uint64_t round, uint64_t *ret_since_us) {
     fate now = FATE_NONE;
     for (size_t i = 0; i < records.count; i++) {
         const record *at = &records.items[i];
@@ -445,11 +445,24 @@ static fate fate_of(const char *gateway, uint64_t round) {
             now = FATE_DISCARDED;
         } else if (at->type == (uint32_t)cloud_record_Type_TYPE_ROUND_CLOSED &&
                    at->round == round) {
-            bool long_ago = at->at_us + GRACE_S * 1000000ull < sim.now_us;
-            return at->gives_up && now == FATE_COUNTED && long_ago ? FATE_ABANDONED : now;
+            *ret_since_us = at->at_us;
+            return at->gives_up && now == FATE_COUNTED ? FATE_ABANDONED : now;
         }
     }
     return now;
+}
+
+bool sim_oracle_settled(void) {
+    for (size_t i = 0; i < told.count; i++) {
+        const told_verdict *of = &told.items[i];
+        uint64_t since_us;
+        if (of->verdict == trib_wire_Verdict_VERDICT_ACCEPTED &&
+            fate_of(sim.actors[of->actor].name, of->round, &since_us) == FATE_ABANDONED &&
+            !was_told(of, trib_wire_Verdict_VERDICT_ABANDONED)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void sim_oracle_check_end(void) {
@@ -459,12 +472,15 @@ void sim_oracle_check_end(void) {
         if (of->verdict != trib_wire_Verdict_VERDICT_ACCEPTED) {
             continue;
         }
-        fate became = fate_of(gateway, of->round);
+        uint64_t since_us = 0;
+        fate became = fate_of(gateway, of->round, &since_us);
         SIM_MUST(SIM_CHECK_ONCE, became != FATE_NONE || sim.injected[SIM_BIT_ROT] > 0,
                  "%s has a receipt for round %llu, and no record has its update", gateway,
                  (unsigned long long)of->round);
         if (became == FATE_ABANDONED) {
-            SIM_MUST(SIM_CHECK_TOLD, was_told(of, trib_wire_Verdict_VERDICT_ABANDONED),
+            bool just_now =
+                since_us + GRACE_S * 1000000ull >= sim.now_us; /* word may be on its way */
+            SIM_MUST(SIM_CHECK_TOLD, just_now || was_told(of, trib_wire_Verdict_VERDICT_ABANDONED),
                      "%s was never told that round %llu was abandoned", gateway,
                      (unsigned long long)of->round);
         } else if (became == FATE_DISCARDED) {

@@ -34,6 +34,8 @@ void sim_oracle_runs(sim_actor *actor, uint64_t release, const trib_model *model
 
 /* Rounds that have closed with a model, ever. */
 uint64_t sim_oracle_closed(void);
+/* Whether all whose updates were receipted and given up with their rounds have heard of it. */
+bool sim_oracle_settled(void);
 /* Once nothing happens any more: each update that was receipted. */
 void sim_oracle_check_end(void);
 

@@ -6,8 +6,8 @@ sim_file *sim_file_create(sim_disk *disk) {
     sim_file *file = sim_take(1, sizeof *file);
     *file = (sim_file){.disk = disk,
                        .previous = disk->last,
-                       .seen.ceiling = SIM_FILE_MOST,
-                       .durable.ceiling = SIM_FILE_MOST,
+                       .seen.ceiling = SIM_FILE_MOST + SIM_FILE_GROWS_BY,
+                       .durable.ceiling = SIM_FILE_MOST + SIM_FILE_GROWS_BY,
                        .written.ceiling = SIZE_MAX / 2};
     if (disk->last != NULL) {
         disk->last->next = file;
@@ -49,7 +49,11 @@ void sim_file_release(sim_file *file, bool uses) {
 static void put(trib_buffer *content, size_t offset, trib_bytes bytes) {
     size_t end = offset + bytes.size;
     if (end > content->size) {
-        TRIB_ASSERT(trib_ok(trib_buffer_reserve(content, end - content->size)));
+        size_t more = end - content->size;
+        if (end > content->capacity && more < SIM_FILE_GROWS_BY) {
+            more = SIM_FILE_GROWS_BY; /* files of databases grow page by page */
+        }
+        TRIB_ASSERT(trib_ok(trib_buffer_reserve(content, more)));
         if (offset > content->size) {
             memset(content->data + content->size, 0, offset - content->size);
         }

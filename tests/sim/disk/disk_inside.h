@@ -12,7 +12,7 @@
 #include "tests/sim/disk/disk.h"
 #include "tests/sim/disk/memory.h"
 
-enum { SIM_PATH = 1024, SIM_SECTOR = 512, SIM_FILE_MOST = 1 << 30 };
+enum { SIM_PATH = 1024, SIM_SECTOR = 512, SIM_FILE_MOST = 1 << 30, SIM_FILE_GROWS_BY = 65536 };
 
 typedef enum sim_result {
     SIM_OK,
