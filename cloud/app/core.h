@@ -73,7 +73,9 @@ typedef struct cloud_event {
 typedef struct cloud_published {
     uint8_t id[16];
     uint32_t chunks;
-    bool here; /* published on this connection */
+    bool here;                  /* published on this connection; then the rest is there, too */
+    cloud_digest model;         /* whose file it is */
+    trib_wire_Object described; /* under the epoch it names */
 } cloud_published;
 
 /* What the document in force says of telemetry, made when the first message of it comes. */

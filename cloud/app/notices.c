@@ -119,6 +119,19 @@ static void clear_superseded(cloud_core *core, cloud_member *member, const uint8
     }
 }
 
+/* A model's object that was published on this connection and described under the current epoch. */
+static const cloud_published *find_described(const cloud_member *member,
+                                             const cloud_digest *model) {
+    for (size_t i = 0; i < member->published_count; i++) {
+        const cloud_published *entry = &member->published[i];
+        if (entry->here && entry->described.epoch == member->live->epoch &&
+            memcmp(entry->model.bytes, model->bytes, sizeof model->bytes) == 0) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
 /* Describes a stored model under the current epoch, publishing its chunks if they are not there.
  * `other`: the id of the other object that is named, if it is known. Starts that died between an
  * object and its notice, one after the other, leave a full list of what nobody will ever name. */
@@ -127,11 +140,17 @@ static trib_status ensure_object(cloud_core *core, cloud_member *member, const c
     TRIB_SCOPED(trib_buffer_deinit)
     trib_buffer file = {.ceiling = trib_model_object_ceiling(member->live->federation)};
     trib_object_key key;
+    const cloud_published *described = find_described(member, digest);
+    if (described != NULL) {
+        *ret_object = described->described;
+        return TRIB_SUCCESS;
+    }
     TRIB_TRY(read_object(core, member->live, digest, &file));
     TRIB_TRY(trib_object_describe(core->crypto, &core->secrets.master, member->live->name,
                                   member->live->epoch, trib_buffer_view(&file), &key, ret_object));
     cloud_published *entry = find_published(member, ret_object->id.bytes);
     if (entry != NULL && entry->here) {
+        entry->described = *ret_object; /* the epoch is another */
         return TRIB_SUCCESS;
     }
     if (entry == NULL) {
@@ -153,6 +172,8 @@ static trib_status ensure_object(cloud_core *core, cloud_member *member, const c
     }
     TRIB_TRY(publish_chunks(core, member, ret_object, &key, trib_buffer_view(&file)));
     entry->here = true;
+    entry->model = *digest;
+    entry->described = *ret_object;
     member->mark = trib_mqtt_mark(core->mqtt);
     return TRIB_SUCCESS;
 }

@@ -167,6 +167,7 @@ static trib_status start_stored(edge_agent *agent) {
         return TRIB_SUCCESS;
     }
     TRIB_TRY(status);
+    TRIB_TRY(trib_federation_lineage(agent->crypto, agent->federation, &agent->lineage));
     return edge_samples_start(agent);
 }
 

@@ -58,6 +58,7 @@ typedef struct edge_agent {
     edge_actions *actions;
     /* the stream; all NULL until the federation's document is known, and while it does not start */
     trib_federation *federation; /* the newest; the trainer looks at it */
+    trib_lineage lineage;        /* of it */
     trib_queue *batches;
     edge_source *source; /* may be there, halted, without the others */
     edge_sense *sense;
@@ -111,7 +112,8 @@ uint64_t edge_agent_wait_ms(const edge_agent *agent);
 TRIB_MUST_CHECK trib_status edge_samples_start(edge_agent *agent);
 /* Goes on under another document: the stream is not touched where its rows, windows and judgements
  * stay what they are. What cannot be started is tried again. */
-void edge_samples_change(edge_agent *agent, trib_federation *federation_take);
+void edge_samples_change(edge_agent *agent, trib_federation *federation_take,
+                         const trib_lineage *lineage);
 /* Tries again what could not be started, and has rows read again that could not be stored. */
 void edge_samples_retry(edge_agent *agent);
 /* Whether there are a stream and a trainer to give models and rounds to. */

@@ -40,7 +40,7 @@ void edge_releases_install(edge_agent *agent, edge_action *action) {
     trib_status status = TRIB_FAIL(TRIB_E_RETRY, "no stream runs");
     if (edge_samples_running(agent)) {
         edge_sense_forget_waiting(agent->sense);
-        status = edge_slots_install(&agent->slots, agent->federation, release, file, &model);
+        status = edge_slots_install(&agent->slots, &agent->lineage, release, file, &model);
     }
     if (!trib_ok(status)) {
         trib_log(TRIB_LOG_ERROR, "model refused", "release=%llu why=%s",
@@ -90,7 +90,8 @@ void edge_releases_supply(edge_agent *agent) {
 void edge_releases_load(edge_agent *agent) {
     trib_model *model = NULL;
     uint64_t release = 0;
-    trib_status status = edge_slots_load(&agent->slots, agent->federation, &release, &model);
+    trib_status status =
+        edge_slots_load(&agent->slots, agent->federation, &agent->lineage, &release, &model);
     if (trib_ok(status)) {
         give_to_stream(agent, model, release);
     } else if (status.code != TRIB_E_NOT_FOUND) {
@@ -117,7 +118,7 @@ void edge_releases_detector(edge_agent *agent, edge_train_result *result) {
     if (agent->sense == NULL || result->model == NULL) {
         return;
     }
-    if (!trib_ok(edge_slots_check(&agent->slots, agent->federation, result->model))) {
+    if (!trib_ok(edge_slots_check(&agent->lineage, result->model))) {
         trib_log(TRIB_LOG_DEBUG, "detector dropped", "release=%llu why=%s",
                  (unsigned long long)result->round, trib_message());
         return; /* it was finished under the document before */

@@ -6,9 +6,13 @@
 
 void edge_rounds_document(edge_agent *agent, trib_bytes document) {
     trib_federation *parsed = trib_allocate(1, sizeof *parsed);
+    trib_lineage lineage;
     trib_status status = TRIB_SUCCESS;
     if (parsed != NULL) {
         status = trib_federation_parse("federation", document, parsed);
+    }
+    if (parsed != NULL && trib_ok(status)) {
+        status = trib_federation_lineage(agent->crypto, parsed, &lineage);
     }
     if (parsed == NULL || !trib_ok(status) ||
         strcmp(parsed->name, agent->identity.federation) != 0) {
@@ -24,7 +28,7 @@ void edge_rounds_document(edge_agent *agent, trib_bytes document) {
         trib_log(TRIB_LOG_ERROR, "federation document not stored", "why=%s", trib_message());
         edge_session_document_lost(agent->session);
     }
-    edge_samples_change(agent, parsed);
+    edge_samples_change(agent, parsed, &lineage);
 }
 
 /* Whatever is still trained for an earlier round, nobody asks for any more. */

@@ -76,10 +76,8 @@ static trib_status ready_source(edge_agent *agent, edge_store *store) {
 
 /* Of a stream that begins, or that was left half begun. */
 static trib_status start_telemetry(edge_agent *agent) {
-    trib_lineage lineage;
     if (agent->telemetry == NULL) {
-        TRIB_TRY(trib_federation_lineage(agent->crypto, agent->federation, &lineage));
-        TRIB_TRY(edge_telemetry_create(agent->federation, lineage.meaning, agent->clock,
+        TRIB_TRY(edge_telemetry_create(agent->federation, agent->lineage.meaning, agent->clock,
                                        &agent->telemetry));
     }
     edge_agent_decide_telemetry(agent);
@@ -210,25 +208,25 @@ static bool same_files(const edge_agent *agent, const trib_source_spec *left,
 
 /* Whether rows, windows and judgements are what they were. The meaning leaves out how lines and
  * files are read. */
-static bool same_stream(const edge_agent *agent, const trib_federation *next) {
+static bool same_stream(const edge_agent *agent, const trib_federation *next,
+                        const trib_lineage *lineage) {
     const trib_source_spec *left = &agent->federation->source, *right = &next->source;
-    trib_lineage before, after;
-    return trib_ok(trib_federation_lineage(agent->crypto, agent->federation, &before)) &&
-           trib_ok(trib_federation_lineage(agent->crypto, next, &after)) &&
-           memcmp(before.meaning, after.meaning, sizeof before.meaning) == 0 &&
+    return memcmp(agent->lineage.meaning, lineage->meaning, sizeof lineage->meaning) == 0 &&
            left->delimiter == right->delimiter &&
            strcmp(left->anomaly_column, right->anomaly_column) == 0 &&
            same_files(agent, left, right);
 }
 
-void edge_samples_change(edge_agent *agent, trib_federation *federation_take) {
-    bool same = agent->sense != NULL && same_stream(agent, federation_take);
+void edge_samples_change(edge_agent *agent, trib_federation *federation_take,
+                         const trib_lineage *lineage) {
+    bool same = agent->sense != NULL && same_stream(agent, federation_take, lineage);
     stop_trainer(agent); /* it looks at the federation; nothing else does */
     if (!same) {
         stop_sense(agent);
     }
     trib_free(agent->federation);
     agent->federation = federation_take;
+    agent->lineage = *lineage;
     if (same) {
         edge_agent_decide_telemetry(agent);
     }

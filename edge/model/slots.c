@@ -7,33 +7,29 @@ static void name_of(char slot, char ret_name[32]) {
     (void)snprintf(ret_name, 32, "model-%c.safetensors", slot);
 }
 
-trib_status edge_slots_check(const edge_slots *slots, const trib_federation *federation,
-                             const trib_model *model) {
-    trib_lineage lineage;
-    TRIB_TRY(trib_federation_lineage(slots->crypto, federation, &lineage));
-    if (memcmp(lineage.pipeline, model->lineage.pipeline, TRIB_HASH_BYTES) != 0) {
+trib_status edge_slots_check(const trib_lineage *lineage, const trib_model *model) {
+    if (memcmp(lineage->pipeline, model->lineage.pipeline, TRIB_HASH_BYTES) != 0) {
         return TRIB_FAIL(TRIB_E_DENIED, "the model is for another pipeline than this gateway runs");
     }
-    if (memcmp(lineage.meaning, model->lineage.meaning, TRIB_HASH_BYTES) != 0) {
+    if (memcmp(lineage->meaning, model->lineage.meaning, TRIB_HASH_BYTES) != 0) {
         return TRIB_FAIL(TRIB_E_DENIED, "the model is of another lineage than the federation's");
     }
     return TRIB_SUCCESS;
 }
 
 /* Reads a file, and refuses a model that is not of what this gateway runs. */
-static trib_status verify(const edge_slots *slots, const trib_federation *federation,
-                          trib_bytes file, trib_model **ret_model,
-                          uint8_t ret_digest[TRIB_HASH_BYTES]) {
+static trib_status verify(const edge_slots *slots, const trib_lineage *lineage, trib_bytes file,
+                          trib_model **ret_model, uint8_t ret_digest[TRIB_HASH_BYTES]) {
     TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
     TRIB_TRY(edge_newest_read(slots->newest, slots->crypto, file, &model, ret_digest));
-    TRIB_TRY(edge_slots_check(slots, federation, model));
+    TRIB_TRY(edge_slots_check(lineage, model));
     *ret_model = model;
     model = NULL;
     return TRIB_SUCCESS;
 }
 
-trib_status edge_slots_install(edge_slots *slots, const trib_federation *federation,
-                               uint64_t release, trib_bytes file, trib_model **ret_model) {
+trib_status edge_slots_install(edge_slots *slots, const trib_lineage *lineage, uint64_t release,
+                               trib_bytes file, trib_model **ret_model) {
     TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
     edge_slot active = {.name = 'b'};
     char name[32];
@@ -42,7 +38,7 @@ trib_status edge_slots_install(edge_slots *slots, const trib_federation *federat
         return status;
     }
     edge_slot next = {.name = active.name == 'a' ? 'b' : 'a', .release = release};
-    TRIB_TRY(verify(slots, federation, file, &model, next.digest));
+    TRIB_TRY(verify(slots, lineage, file, &model, next.digest));
     name_of(next.name, name);
     /* The switch to the active slot is durable before the spare one is written over, and so is this
      * switch before the model runs. */
@@ -70,13 +66,14 @@ trib_status edge_slots_read(edge_slots *slots, trib_buffer *ret_file, edge_slot 
 }
 
 trib_status edge_slots_load(edge_slots *slots, const trib_federation *federation,
-                            uint64_t *ret_release, trib_model **ret_model) {
+                            const trib_lineage *lineage, uint64_t *ret_release,
+                            trib_model **ret_model) {
     edge_slot active;
     uint8_t digest[TRIB_HASH_BYTES];
     TRIB_SCOPED(trib_buffer_deinit)
     trib_buffer file = {.ceiling = trib_model_object_ceiling(federation)};
     TRIB_TRY(edge_slots_read(slots, &file, &active));
-    TRIB_TRY(verify(slots, federation, trib_buffer_view(&file), ret_model, digest));
+    TRIB_TRY(verify(slots, lineage, trib_buffer_view(&file), ret_model, digest));
     *ret_release = active.release;
     return TRIB_SUCCESS;
 }

@@ -22,12 +22,11 @@ typedef struct edge_slots {
     const char *folder;  /* of the agent's state; outlives the slots */
 } edge_slots;
 
-/* TRIB_E_DENIED for a model whose pipeline or meaning is not the federation's. */
-TRIB_MUST_CHECK trib_status edge_slots_check(const edge_slots *slots,
-                                             const trib_federation *federation,
-                                             const trib_model *model);
+/* `lineage` is the federation's, everywhere. TRIB_E_DENIED for a model whose pipeline or meaning
+ * is not. */
+TRIB_MUST_CHECK trib_status edge_slots_check(const trib_lineage *lineage, const trib_model *model);
 /* Verifies a release's file against what this gateway runs, writes and switches. */
-TRIB_MUST_CHECK trib_status edge_slots_install(edge_slots *slots, const trib_federation *federation,
+TRIB_MUST_CHECK trib_status edge_slots_install(edge_slots *slots, const trib_lineage *lineage,
                                                uint64_t release, trib_bytes file,
                                                trib_model **ret_model);
 /* The active model's file, checked against its digest. Errors as edge_slots_load. */
@@ -36,6 +35,7 @@ TRIB_MUST_CHECK trib_status edge_slots_read(edge_slots *slots, trib_buffer *ret_
 /* The active model, after a restart. TRIB_E_NOT_FOUND before the first; TRIB_E_CORRUPT when the
  * file is not what was installed. */
 TRIB_MUST_CHECK trib_status edge_slots_load(edge_slots *slots, const trib_federation *federation,
-                                            uint64_t *ret_release, trib_model **ret_model);
+                                            const trib_lineage *lineage, uint64_t *ret_release,
+                                            trib_model **ret_model);
 
 #endif

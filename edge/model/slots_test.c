@@ -28,6 +28,7 @@ static const char here[] = DOCUMENT("mean, std", "4"), other_pipeline[] = DOCUME
 
 static char folder[64], database[96];
 static trib_federation federation;
+static trib_lineage lineage; /* of it */
 static edge_outbox *outbox;
 static edge_newest newest;
 static edge_slots slots;
@@ -35,7 +36,8 @@ static edge_slots slots;
 /* ---- a gateway ----------------------------------------------------------------------------- */
 
 static void read_document(const char *text) {
-    if (!trib_ok(trib_federation_parse("test", trib_bytes_text(text), &federation))) {
+    if (!trib_ok(trib_federation_parse("test", trib_bytes_text(text), &federation)) ||
+        !trib_ok(trib_federation_lineage(trib_crypto_host(), &federation, &lineage))) {
         fail_msg("document: %s", trib_message());
     }
 }
@@ -103,7 +105,7 @@ static trib_code install(const char *document, uint64_t release, float value) {
     TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
     make_file(document, value, &file);
     trib_status status =
-        edge_slots_install(&slots, &federation, release, trib_buffer_view(&file), &model);
+        edge_slots_install(&slots, &lineage, release, trib_buffer_view(&file), &model);
     assert_int_equal(trib_ok(status), model != NULL);
     assert_true(model == NULL || model->parameters[0] == value);
     return status.code;
@@ -111,7 +113,7 @@ static trib_code install(const char *document, uint64_t release, float value) {
 
 static trib_code load(uint64_t *ret_release, float *ret_value) {
     TRIB_SCOPED(trib_model_destroy_scoped) trib_model *model = NULL;
-    trib_status status = edge_slots_load(&slots, &federation, ret_release, &model);
+    trib_status status = edge_slots_load(&slots, &federation, &lineage, ret_release, &model);
     if (trib_ok(status)) {
         *ret_value = model->parameters[model->parameter_count - 1];
     }
@@ -321,7 +323,7 @@ static trib_code check(const char *document) {
     TRIB_SCOPED(trib_buffer_deinit) trib_buffer file = {.ceiling = 0};
     make_file(document, 1, &file);
     assert_true(trib_ok(trib_model_read(trib_crypto_host(), trib_buffer_view(&file), &model)));
-    return edge_slots_check(&slots, &federation, model).code;
+    return edge_slots_check(&lineage, model).code;
 }
 
 static void a_model_is_checked_without_a_file(void **state) {
@@ -345,7 +347,7 @@ static void a_model_of_another_pipeline_or_lineage_is_refused(void **state) {
     assert_non_null(strstr(trib_message(), "lineage"));
     make_file(here, 2, &file);
     trib_bytes half = trib_bytes_of(file.data, file.size / 2);
-    assert_int_equal(edge_slots_install(&slots, &federation, 2, half, &model).code, TRIB_E_CORRUPT);
+    assert_int_equal(edge_slots_install(&slots, &lineage, 2, half, &model).code, TRIB_E_CORRUPT);
     assert_false(file_is_there("model-b.safetensors"));
     active_is(1, 1);
 }

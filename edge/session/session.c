@@ -394,12 +394,10 @@ uint64_t edge_session_wait_ms(const edge_session *session, uint64_t now_ms) {
 static trib_status send_chunk(edge_session *session, const trib_wire_UpdateChunk *chunk,
                               const char *topic, edge_actions *actions) {
     size_t room = EDGE_UPDATE_CHUNK_BYTES + 512;
-    TRIB_SCOPED(trib_free_scoped) uint8_t *storage = trib_allocate(2, room);
-    if (storage == NULL) {
-        return TRIB_FAIL(TRIB_E_IO, "no memory for a chunk");
-    }
-    trib_writer plain = trib_writer_of(storage, room);
-    trib_writer frame = trib_writer_of(storage + room, room);
+    TRIB_SCOPED(trib_buffer_deinit) trib_buffer storage = {.ceiling = 2 * room};
+    TRIB_TRY(trib_buffer_reserve(&storage, 2 * room));
+    trib_writer plain = trib_writer_of(storage.data, room);
+    trib_writer frame = trib_writer_of(storage.data + room, room);
     TRIB_TRY(TRIB_WIRE_ENCODE(UpdateChunk, chunk, &plain));
     TRIB_TRY(
         trib_channel_seal(session->crypto, &session->update, topic, trib_written(&plain), &frame));
