@@ -96,7 +96,6 @@ static void print_bridge(printing *p, const cloud_core *core) {
         return;
     }
     cloud_bridge_counts counts = cloud_bridge_count(core->bridge);
-    cloud_outbox_counts outbox = cloud_outbox_count_all(core->outbox);
     print_one(p, gauge_of("bridge_connected", "Whether Kafka can be reached."), counts.connected);
     print_one(p, counter_of("bridge_events_total", "Events in transactions that were committed."),
               counts.sent);
@@ -116,6 +115,13 @@ static void print_bridge(printing *p, const cloud_core *core) {
     for (int i = 0; i < CLOUD_LOGS; i++) {
         print_labelled(p, of, "log", cloud_bridge_log_names[i], counts.backlog[i]);
     }
+}
+
+static void print_outbox(printing *p, const cloud_core *core) {
+    if (core->outbox == NULL) {
+        return;
+    }
+    cloud_outbox_counts outbox = cloud_outbox_count_all(core->outbox);
     print_one(p, gauge_of("outbox_bytes", "What the outbox takes on the disk, at most."),
               outbox.bytes);
     print_one(p,
@@ -182,6 +188,7 @@ trib_status cloud_print_metrics(cloud_core *core, trib_buffer *text) {
     printing p = {.text = text, .status = TRIB_SUCCESS};
     print_core(&p, core);
     print_messages(&p, core);
+    print_outbox(&p, core);
     print_bridge(&p, core);
     print_archive(&p, core);
     print_federations(&p, core);

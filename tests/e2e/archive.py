@@ -199,6 +199,10 @@ def run(fleet, running):
     assert archive(fleet)["trouble"] == "" and archive(fleet)["missing"] == 0, archive(fleet)
 
     events, files = check_events(fleet, running, [recording.stem for recording in recordings])
+    told = fleet.metrics()
+    if told is not None:
+        assert told["archive_trouble"] == told["outbox_dropped"] == 0 and told["archive_position"] >= records, told
+        assert told["archive_objects_total batch"] > 0 and "bridge_connected" not in told, told
     rounds = fleet.api("GET", f"/v1/federations/{NAME}/rounds")["rounds"]
     models = {r["served"] for r in rounds if r.get("served")}
     assert len(models) == ROUNDS + 1, len(models)  # round 0 makes the first

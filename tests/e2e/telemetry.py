@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Telemetry, opt-in twice: under a federation that asks for raw rows, three gateways allow all, features, and
 nothing. What each allows arrives in Kafka, each record once and as it was fed, and nothing else; the third
-sends no frame of telemetry at all. Bodies over a KiB are claims of objects in a bucket. What comes again, altered, under another name, or is more than the document
-in force asks for, is refused and counted."""
+sends no frame of telemetry at all. Bodies over a KiB are claims of objects in a bucket, and wait while it is
+away. What comes again, altered, under another name, or is more than the document in force asks for, is refused
+and counted."""
 import collections
 import json
 import math
@@ -198,6 +199,26 @@ def check_features(told, gateway, count):
             (i, body, want)
 
 
+def bucket_goes(fleet):
+    """A file where claims go to: no claim can be put."""
+    path = fleet.folder / "bucket/claims"
+    path.parent.mkdir()
+    path.touch()
+    return path
+
+
+def bucket_comes(fleet, path):
+    """Telemetry has waited for it, and said so; then it goes."""
+    def bridge():
+        return fleet.api("GET", "/v1/health")["bridge"]
+    wait_for("a word about the bucket", lambda: "claims" in bridge()["trouble"], 30)
+    state = bridge()
+    assert state["connected"] and state["backlog"]["telemetry"] > 0 and state["claims"] == 0, state
+    assert fleet.log("cloud").count("claims") < 10, "said again and again"
+    path.unlink()
+    wait_for("the claims to go", lambda: bridge()["claims"] > 0 and not bridge()["trouble"], 60)
+
+
 def refuse(fleet, ear, broker):
     """Again, altered, under another name."""
     frame = ear.frames("telemetry")["gw-raw"][0]
@@ -236,6 +257,7 @@ def run(fleet, broker):
     fleet.cloud_extra = f"bridge: {{kafka: {{brokers: '{broker.address}', partitions: 3, claim_check_kib: 1}}}}\n" \
                         f"object: {{file: {{folder: {fleet.folder}/bucket}}}}\narchive: {{events: false}}"
     broker.start(wait=False)
+    no_bucket = bucket_goes(fleet)
     ear = Ear(fleet)
     fleet.start_broker()
     ear.listen()
@@ -248,6 +270,7 @@ def run(fleet, broker):
     Fleet.run(TRIBUTARY, "bridge", "setup", "--config", fleet.cloud_config(), NAME)
     wait_for("all telemetry", lambda: counts(fleet)["telemetry"] >= ROWS + windows(ROWS), 30)
     wait_for("the last round", lambda: fleet.federation(NAME)["stage"] == "done", 60)
+    bucket_comes(fleet, no_bucket)
 
     # Each said what it does, once; the one that lets nothing leave trains all the same.
     for name, level in LEVELS.items():
