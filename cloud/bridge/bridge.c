@@ -143,23 +143,25 @@ static bool is_skipped(const cloud_bridge *bridge, uint64_t opaque) {
     return opaque == bridge->skips[0] || opaque == bridge->skips[1];
 }
 
-static trib_status send_event(cloud_bridge *bridge, const cloud_bridge_event *event,
-                              uint64_t opaque) {
+static trib_status send_event(cloud_bridge *bridge, size_t which) {
+    const cloud_bridge_event event = cloud_parcel_event(bridge->parcel, which);
+    uint64_t opaque = cloud_parcel_opaque(bridge->parcel, which);
     trib_status status =
         is_skipped(bridge, opaque)
-            ? TRIB_FAIL(TRIB_E_LIMIT, "%s: past max.message.bytes of its topic", event->id)
-            : cloud_kafka_send(bridge->kafka, event, opaque);
+            ? TRIB_FAIL(TRIB_E_LIMIT, "%s: past max.message.bytes of its topic", event.id)
+            : cloud_kafka_send(bridge->kafka, &event,
+                               cloud_parcel_take_headers(bridge->parcel, which), opaque);
     if (status.code == TRIB_E_LIMIT) {
         char why[400];
         (void)snprintf(why, sizeof why, "%s of %s: %s (bridge.kafka.settings: message.max.bytes)",
-                       event->type, event->key, trib_message());
+                       event.type, event.key, trib_message());
         bridge->parcel->refused++;
         report(bridge, CLOUD_BRIDGE_REFUSED, why);
         return TRIB_SUCCESS;
     }
     TRIB_TRY(status);
     bridge->events++;
-    bridge->claimed += event->claim != NULL;
+    bridge->claimed += event.claim != NULL;
     return TRIB_SUCCESS;
 }
 
@@ -167,8 +169,7 @@ static trib_status send_parcel(cloud_bridge *bridge) {
     TRIB_TRY(cloud_kafka_begin(bridge->kafka));
     bridge->open = true;
     for (size_t i = 0; i < bridge->parcel->count && !stops(bridge); i++) {
-        const cloud_bridge_event event = cloud_parcel_event(bridge->parcel, i);
-        TRIB_TRY(send_event(bridge, &event, cloud_parcel_opaque(bridge->parcel, i)));
+        TRIB_TRY(send_event(bridge, i));
     }
     return TRIB_SUCCESS;
 }

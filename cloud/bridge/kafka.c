@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "cloud/bridge/cloudevents.h"
 #include "cloud/bridge/kafka_client.h"
 
 enum { MAX_KNOWN = 80 /* federations */, POLL_EVERY = 64 /* events */ };
@@ -21,24 +21,22 @@ typedef struct known_topic {
     bool there[CLOUD_TOPICS];
 } known_topic;
 
-/* What the last event was told with: the next one's is mostly the same. */
-typedef struct last_told {
+/* Where the last event went: the next one mostly goes there, too. */
+typedef struct last_topic {
     char federation[64];
     cloud_bridge_topic topic;
-    char name[CLOUD_TOPIC_SIZE], schema[80];
-    uint64_t time_s;
-    char date[32]; /* of it, up to seconds */
-} last_told;
+    char name[CLOUD_TOPIC_SIZE];
+} last_topic;
 
 struct cloud_kafka {
     const cloud_bridge_settings *settings;
     char id[64];
-    char source[80];
+    cloud_cloudevents cloudevents;
     rd_kafka_t *producer;
     reports reports;
     known_topic known[MAX_KNOWN];
     size_t known_count, last_known;
-    last_told last;
+    last_topic last;
     unsigned unpolled;  /* events since librdkafka was last given a turn */
     bool progress_sent; /* in this transaction */
     trib_buffer scratch;
@@ -86,7 +84,7 @@ trib_status cloud_kafka_create(const cloud_bridge_settings *settings, const char
     kafka->settings = settings;
     kafka->scratch.ceiling = 2 * CLOUD_EVENT_MOST_BYTES;
     (void)snprintf(kafka->id, sizeof kafka->id, "%s", id);
-    (void)snprintf(kafka->source, sizeof kafka->source, "/tributary/%s", id);
+    cloud_cloudevents_init(&kafka->cloudevents, id);
     (void)snprintf(transactional, sizeof transactional, "%s-%s", settings->prefix, id);
     trib_status status = cloud_kafka_client(RD_KAFKA_PRODUCER, settings, defaults, musts,
                                             &kafka->reports.words, note_delivery, &kafka->producer);
@@ -201,66 +199,14 @@ trib_status cloud_kafka_begin(cloud_kafka *kafka) {
                               &kafka->reports.words);
 }
 
-/* RFC 3339 */
-static void print_time(last_told *last, uint64_t time_ms, char ret_text[40]) {
-    time_t seconds = (time_t)(time_ms / 1000);
-    struct tm when;
-    if (last->time_s != time_ms / 1000 || last->date[0] == '\0') {
-        size_t size = gmtime_r(&seconds, &when) != NULL
-                          ? strftime(last->date, sizeof last->date, "%Y-%m-%dT%H:%M:%S", &when)
-                          : 0;
-        last->date[size] = '\0';
-        last->time_s = time_ms / 1000;
-    }
-    (void)snprintf(ret_text, 40, "%s.%03uZ", last->date, (unsigned)(time_ms % 1000));
-}
-
 static void name_topic(cloud_kafka *kafka, const cloud_bridge_event *event) {
-    last_told *last = &kafka->last;
+    last_topic *last = &kafka->last;
     if (last->topic == event->topic && strcmp(last->federation, event->federation) == 0) {
         return;
     }
     last->topic = event->topic;
     (void)snprintf(last->federation, sizeof last->federation, "%s", event->federation);
     cloud_kafka_topic(kafka->settings, event->federation, event->topic, last->name);
-    (void)snprintf(last->schema, sizeof last->schema, "urn:tributary:schemas:%s:1",
-                   cloud_bridge_topic_names[event->topic]);
-}
-
-typedef struct attribute {
-    const char *name, *value; /* "ce_" before the name */
-} attribute;
-
-enum { BEFORE_NAME = 3 };
-
-/* CloudEvents, Kafka protocol binding 1.0.2, section 3.2: binary mode. A claim has no value; its
- * attribute is that of the extension "Dataref (Claim Check)". */
-static rd_kafka_headers_t *make_headers(const attribute *attributes, size_t count) {
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(count + 1);
-    (void)rd_kafka_header_add(headers, "content-type", -1, "application/json", -1);
-    for (size_t i = 0; i < count; i++) {
-        (void)rd_kafka_header_add(headers, attributes[i].name, -1, attributes[i].value, -1);
-    }
-    return headers;
-}
-
-/* Section 3.3: structured mode. The attributes are names and numbers of ours: nothing to escape.
- * `body` is empty of a claim. */
-static trib_status make_structured(trib_buffer *buffer, const attribute *attributes, size_t count,
-                                   trib_bytes body) {
-    trib_buffer_clear(buffer);
-    TRIB_TRY(trib_buffer_append(buffer, trib_bytes_text("{")));
-    for (size_t i = 0; i < count; i++) {
-        TRIB_TRY(trib_buffer_print(buffer, "\"%s\":\"%s\",", attributes[i].name + BEFORE_NAME,
-                                   attributes[i].value));
-    }
-    TRIB_TRY(
-        trib_buffer_append(buffer, trib_bytes_text("\"datacontenttype\":\"application/json\"")));
-    if (body.size > 0) {
-        TRIB_TRY(trib_buffer_append(buffer, trib_bytes_text(",\"data\":")));
-        TRIB_TRY(trib_buffer_append(buffer, body));
-    }
-    return trib_buffer_append(buffer, trib_bytes_text("}"));
 }
 
 /* Takes the headers. */
@@ -285,43 +231,30 @@ static trib_status produce(cloud_kafka *kafka, const char *topic, const char *ke
             kafka->unpolled = 0;
         }
     }
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && headers != NULL) {
-        rd_kafka_headers_destroy(headers);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        cloud_cloudevents_destroy(headers);
     }
     return code == RD_KAFKA_RESP_ERR__STATE
                ? TRIB_FAIL(TRIB_E_STATE, "kafka: the transaction has failed")
                : cloud_kafka_code_status(code, topic, &kafka->reports.words);
 }
 
-trib_status cloud_kafka_send(cloud_kafka *kafka, const cloud_bridge_event *event, uint64_t opaque) {
-    char when[40];
+trib_status cloud_kafka_send(cloud_kafka *kafka, const cloud_bridge_event *event,
+                             rd_kafka_headers_t *headers_take, uint64_t opaque) {
     name_topic(kafka, event);
     const char *topic = kafka->last.name;
-    TRIB_TRY(need_topic(kafka, event, topic));
-    print_time(&kafka->last, event->time_ms, when);
-    /* "partitionkey" is the record's key: section 3.1. */
-    const attribute attributes[] = {{"ce_specversion", "1.0"},
-                                    {"ce_id", event->id},
-                                    {"ce_source", kafka->source},
-                                    {"ce_type", event->type},
-                                    {"ce_time", when},
-                                    {"ce_subject", event->key},
-                                    {"ce_dataschema", kafka->last.schema},
-                                    {"ce_dataref", event->claim}};
-    size_t count = sizeof attributes / sizeof attributes[0] - (event->claim == NULL);
-    trib_bytes body = event->claim == NULL ? event->body : (trib_bytes){NULL, 0};
-    if (!kafka->settings->structured) {
-        return produce(kafka, topic, event->key, body, make_headers(attributes, count), opaque);
+    trib_bytes value = event->claim == NULL ? event->body : (trib_bytes){NULL, 0};
+    trib_status status = need_topic(kafka, event, topic);
+    if (trib_ok(status) && headers_take == NULL) {
+        status = cloud_cloudevents_structured(&kafka->cloudevents, event, &kafka->scratch,
+                                              &headers_take);
+        value = trib_buffer_view(&kafka->scratch);
     }
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(1);
-    (void)rd_kafka_header_add(headers, "content-type", -1,
-                              "application/cloudevents+json; charset=UTF-8", -1);
-    trib_status status = make_structured(&kafka->scratch, attributes, count, body);
     if (!trib_ok(status)) {
-        rd_kafka_headers_destroy(headers);
+        cloud_cloudevents_destroy(headers_take);
         return status;
     }
-    return produce(kafka, topic, event->key, trib_buffer_view(&kafka->scratch), headers, opaque);
+    return produce(kafka, topic, event->key, value, headers_take, opaque);
 }
 
 trib_status cloud_kafka_commit(cloud_kafka *kafka, const cloud_bridge_progress *progress) {

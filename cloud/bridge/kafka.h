@@ -23,6 +23,8 @@
 
 enum { CLOUD_KAFKA_CALL_MS = 1000 /* that a call may take before it says TRIB_E_RETRY */ };
 
+struct rd_kafka_headers_s;
+
 typedef struct cloud_kafka cloud_kafka;
 
 /* How far the events of each log have come. */
@@ -43,8 +45,10 @@ TRIB_MUST_CHECK trib_status cloud_kafka_progress(cloud_kafka *kafka,
                                                  cloud_bridge_progress *ret_progress);
 
 TRIB_MUST_CHECK trib_status cloud_kafka_begin(cloud_kafka *kafka);
-/* `opaque` comes back from cloud_kafka_refused, should Kafka refuse the event for its size. */
+/* With headers that tell its attributes (binary mode), or NULL: in structured mode. `opaque` comes
+ * back from cloud_kafka_refused, should Kafka refuse the event for its size. */
 TRIB_MUST_CHECK trib_status cloud_kafka_send(cloud_kafka *kafka, const cloud_bridge_event *event,
+                                             struct rd_kafka_headers_s *headers_take,
                                              uint64_t opaque);
 /* Again while TRIB_E_RETRY: Kafka may have committed already. Not in shorter turns than a call
  * takes: librdkafka 2.0 does not stand a commit that times out often (an assertion of its own). */

@@ -16,13 +16,26 @@ void cloud_parcel_init(cloud_parcel *parcel) {
                              .claims = {.ceiling = MOST_BODIES_BYTES}};
 }
 
+static cloud_parcel_item *item_of(const cloud_parcel *parcel, size_t which) {
+    return (cloud_parcel_item *)(void *)parcel->items.data + which;
+}
+
+/* Of all events from this one on. */
+static void destroy_headers(cloud_parcel *parcel, size_t from) {
+    for (size_t i = from; i < parcel->count; i++) {
+        cloud_cloudevents_destroy(cloud_parcel_take_headers(parcel, i));
+    }
+}
+
 void cloud_parcel_deinit(cloud_parcel *parcel) {
+    destroy_headers(parcel, 0);
     trib_buffer_deinit(&parcel->items);
     trib_buffer_deinit(&parcel->bodies);
     trib_buffer_deinit(&parcel->claims);
 }
 
 void cloud_parcel_begin(cloud_parcel *parcel, const uint64_t positions[CLOUD_LOGS]) {
+    destroy_headers(parcel, 0);
     trib_buffer_clear(&parcel->items);
     trib_buffer_clear(&parcel->bodies);
     trib_buffer_clear(&parcel->claims);
@@ -31,10 +44,6 @@ void cloud_parcel_begin(cloud_parcel *parcel, const uint64_t positions[CLOUD_LOG
     parcel->refused = 0;
     memcpy(parcel->positions, positions, sizeof parcel->positions);
     memset(parcel->passed, 0, sizeof parcel->passed);
-}
-
-static const cloud_parcel_item *item_of(const cloud_parcel *parcel, size_t which) {
-    return (const cloud_parcel_item *)(const void *)parcel->items.data + which;
 }
 
 cloud_bridge_event cloud_parcel_event(const cloud_parcel *parcel, size_t which) {
@@ -47,16 +56,26 @@ cloud_bridge_event cloud_parcel_event(const cloud_parcel *parcel, size_t which) 
 }
 
 trib_status cloud_parcel_claim(cloud_parcel *parcel, size_t which, const char *reference) {
-    cloud_parcel_item *item = (cloud_parcel_item *)(void *)parcel->items.data + which;
+    cloud_parcel_item *item = item_of(parcel, which);
     size_t at = parcel->claims.size;
     TRIB_TRY(trib_buffer_append(&parcel->claims,
                                 trib_bytes_of((const uint8_t *)reference, strlen(reference) + 1)));
     item->claim_at = at + 1;
+    if (item->headers != NULL) {
+        cloud_cloudevents_claim(item->headers, reference);
+    }
     return TRIB_SUCCESS;
 }
 
 uint64_t cloud_parcel_opaque(const cloud_parcel *parcel, size_t which) {
     return item_of(parcel, which)->opaque;
+}
+
+rd_kafka_headers_t *cloud_parcel_take_headers(cloud_parcel *parcel, size_t which) {
+    cloud_parcel_item *item = item_of(parcel, which);
+    rd_kafka_headers_t *headers = item->headers;
+    item->headers = NULL;
+    return headers;
 }
 
 /* ---- packing ---- */
@@ -68,6 +87,7 @@ void cloud_packer_seek(cloud_packer *packer, const uint64_t positions[CLOUD_LOGS
 }
 
 typedef struct packing {
+    cloud_packer *packer;
     cloud_parcel *parcel;
     uint64_t opaque; /* of the record's next event: it has two at most */
 } packing;
@@ -82,6 +102,10 @@ static trib_status pack_event(void *context, const cloud_bridge_event *event) {
     TRIB_TRY(trib_buffer_append(&parcel->bodies, event->body));
     TRIB_TRY(trib_buffer_append(&parcel->items,
                                 trib_bytes_of((const uint8_t *)(const void *)&item, sizeof item)));
+    if (!what->packer->options->settings->structured) {
+        item_of(parcel, parcel->count)->headers =
+            cloud_cloudevents_binary(&what->packer->cloudevents, event);
+    }
     parcel->count++;
     return TRIB_SUCCESS;
 }
@@ -92,7 +116,7 @@ static trib_status pack_record(cloud_packer *packer, cloud_parcel *parcel, cloud
     cloud_record record;
     TRIB_TRY(
         cloud_follower_next(packer->followers[log], source->end(source->context, log), &record));
-    packing what = {parcel, (uint64_t)log << POSITION_BITS | record.position * 2};
+    packing what = {packer, parcel, (uint64_t)log << POSITION_BITS | record.position * 2};
     size_t count = parcel->count, items = parcel->items.size, bodies = parcel->bodies.size;
     trib_status status = cloud_bridge_tell(log, &record, &packer->body, pack_event, &what);
     /* Of a version that wrote it otherwise, or with a body past its ceiling: told, and left. */
@@ -102,6 +126,7 @@ static trib_status pack_record(cloud_packer *packer, cloud_parcel *parcel, cloud
         status = TRIB_SUCCESS;
     }
     if (!trib_ok(status)) { /* again from here, without what the record has told */
+        destroy_headers(parcel, count);
         parcel->count = count;
         parcel->items.size = items;
         parcel->bodies.size = bodies;
@@ -175,6 +200,7 @@ void cloud_packer_join(cloud_packer *packer) {
 trib_status cloud_packer_init(cloud_packer *packer, const cloud_bridge_options *options) {
     packer->options = options;
     packer->body.ceiling = CLOUD_EVENT_MOST_BYTES;
+    cloud_cloudevents_init(&packer->cloudevents, options->id);
     for (size_t i = 0; i < CLOUD_LOGS; i++) {
         const cloud_bridge_source *source = &options->sources[i];
         TRIB_TRY(cloud_follower_create(options->disk, source->folder, source->seed, 1,

@@ -2,9 +2,9 @@
  * made ready by a thread of the packer's while those before them are sent and committed.
  *
  * errors   TRIB_E_IO without memory; what the logs' followers say
- * owns     its events and their bodies; a packer owns its followers and its thread, and nothing of
- *          its options
- * threads  one; between _start and _join packer and parcel are the packer's own
+ * owns     its events, their bodies and headers; a packer owns its followers and its thread, and
+ * nothing of its options threads  one; between _start and _join packer and parcel are the packer's
+ * own
  */
 #ifndef CLOUD_BRIDGE_PARCEL_H
 #define CLOUD_BRIDGE_PARCEL_H
@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "cloud/bridge/bridge.h"
+#include "cloud/bridge/cloudevents.h"
 #include "cloud/ledger/follower.h"
 #include "common/port/posix/queue.h"
 
@@ -21,8 +22,9 @@ enum { CLOUD_PARCEL_READ_BYTES = 64 << 20 };
 typedef struct cloud_parcel_item {
     cloud_bridge_event event; /* its body is body_size bytes at body_at of the parcel's bodies */
     size_t body_at, body_size;
-    size_t claim_at; /* of a text in the parcel's claims, plus 1; 0: none */
-    uint64_t opaque; /* names the event among all that are sent; never 0 */
+    size_t claim_at;             /* of a text in the parcel's claims, plus 1; 0: none */
+    uint64_t opaque;             /* names the event among all that are sent; never 0 */
+    rd_kafka_headers_t *headers; /* owned; NULL: in structured mode */
 } cloud_parcel_item;
 
 typedef struct cloud_parcel {
@@ -42,6 +44,8 @@ void cloud_parcel_begin(cloud_parcel *parcel, const uint64_t positions[CLOUD_LOG
 /* An event as it is sent, valid until the next one is packed; and what it is named by. */
 cloud_bridge_event cloud_parcel_event(const cloud_parcel *parcel, size_t which);
 uint64_t cloud_parcel_opaque(const cloud_parcel *parcel, size_t which);
+/* Its headers, which are the caller's from now on. */
+rd_kafka_headers_t *cloud_parcel_take_headers(cloud_parcel *parcel, size_t which);
 /* Its body is sent as a reference. */
 TRIB_MUST_CHECK trib_status cloud_parcel_claim(cloud_parcel *parcel, size_t which,
                                                const char *reference);
@@ -50,6 +54,7 @@ typedef struct cloud_packer {
     const cloud_bridge_options *options;
     cloud_follower *followers[CLOUD_LOGS];
     trib_buffer body;
+    cloud_cloudevents cloudevents;
     const atomic_bool *stop; /* packing ends at once */
     /* Of a record that tells nothing that can be sent; trib_message says why. Also from the
      * packer's thread. */

@@ -19,6 +19,7 @@ static sim_disk *disk;
 static cloud_outbox *outbox;
 static cloud_packer packer;
 static cloud_parcel parcel;
+static cloud_bridge_settings settings;
 static cloud_bridge_options options;
 static unsigned refused;
 static atomic_bool stopped;
@@ -47,7 +48,9 @@ static int begin(void **state) {
                                    CLOUD_OUTBOX_LEAST_BYTES, &outbox))) {
         return -1;
     }
-    options = (cloud_bridge_options){.disk = sim_disk_port(disk)};
+    settings = (cloud_bridge_settings){.structured = false};
+    options =
+        (cloud_bridge_options){.settings = &settings, .id = "test", .disk = sim_disk_port(disk)};
     for (int i = 0; i < CLOUD_LOGS; i++) {
         options.sources[i] =
             (cloud_bridge_source){.folder = folders[i], .seed = SEED, .end = end_of};
@@ -82,6 +85,7 @@ static void append(cloud_outbox_class class, unsigned count) {
         trib_bytes view = trib_written(&message);
         (void)snprintf(record.federation, sizeof record.federation, "plant");
         (void)snprintf(record.gateway, sizeof record.gateway, "press-%u", i);
+        record.time_ms = 1800000000000 + i;
         trib_wire_put(&record.message, &view);
         assert_true(trib_ok(trib_wire_encode(cloud_record_Outgoing_fields, &record, &whole)));
         assert_true(
@@ -148,6 +152,42 @@ static void what_tells_nothing_is_said_and_passed(void **state) {
     assert_int_equal(parcel.positions[CLOUD_LOG_ALERT], 3);
 }
 
+static void expect_header(const rd_kafka_headers_t *headers, const char *name, const char *value) {
+    const void *found;
+    size_t size;
+    assert_int_equal(rd_kafka_header_get_last(headers, name, &found, &size),
+                     RD_KAFKA_RESP_ERR_NO_ERROR);
+    assert_int_equal(size, strlen(value));
+    assert_memory_equal(found, value, size);
+}
+
+static void headers_tell_what_the_event_is(void **state) {
+    (void)state;
+    append(CLOUD_OUTBOX_ALERT, 3);
+    assert_true(trib_ok(cloud_packer_pack(&packer, &parcel, 100)));
+    rd_kafka_headers_t *headers = cloud_parcel_take_headers(&parcel, 2);
+    expect_header(headers, "content-type", "application/json");
+    expect_header(headers, "ce_specversion", "1.0");
+    expect_header(headers, "ce_id", "alert-3");
+    expect_header(headers, "ce_source", "/tributary/test");
+    expect_header(headers, "ce_type", "tributary.alert.anomaly");
+    expect_header(headers, "ce_time", "2027-01-15T08:00:00.003Z");
+    expect_header(headers, "ce_subject", "press-3");
+    expect_header(headers, "ce_dataschema", "urn:tributary:schemas:alert:1");
+    assert_int_equal(rd_kafka_header_cnt(headers), 8);
+    assert_null(cloud_parcel_take_headers(&parcel, 2)); /* once */
+    cloud_cloudevents_destroy(headers);
+}
+
+static void in_structured_mode_there_are_no_headers(void **state) {
+    (void)state;
+    settings.structured = true;
+    append(CLOUD_OUTBOX_ALERT, 1);
+    assert_true(trib_ok(cloud_packer_pack(&packer, &parcel, 100)));
+    assert_null(cloud_parcel_take_headers(&parcel, 0));
+    assert_true(trib_ok(cloud_parcel_claim(&parcel, 0, "claims/a")));
+}
+
 static void a_claim_is_what_was_said_last_and_a_stop_ends_packing(void **state) {
     (void)state;
     append(CLOUD_OUTBOX_ALERT, 3);
@@ -161,6 +201,9 @@ static void a_claim_is_what_was_said_last_and_a_stop_ends_packing(void **state) 
     assert_string_equal(cloud_parcel_event(&parcel, 0).claim, "claims/a");
     assert_null(cloud_parcel_event(&parcel, 1).claim);
     assert_string_equal(cloud_parcel_event(&parcel, 2).claim, "claims/c");
+    rd_kafka_headers_t *headers = cloud_parcel_take_headers(&parcel, 2);
+    expect_header(headers, "ce_dataref", "claims/c");
+    cloud_cloudevents_destroy(headers);
     cloud_parcel_begin(&parcel, from_the_start);
     cloud_packer_seek(&packer, from_the_start);
     assert_true(trib_ok(cloud_packer_pack(&packer, &parcel, 100)));
@@ -198,6 +241,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(what_matters_most_goes_first_and_nothing_twice),
         CASE(what_tells_nothing_is_said_and_passed),
+        CASE(headers_tell_what_the_event_is),
+        CASE(in_structured_mode_there_are_no_headers),
         CASE(a_claim_is_what_was_said_last_and_a_stop_ends_packing),
         CASE(without_memory_nothing_is_half_packed),
     };
