@@ -165,9 +165,17 @@ static trib_status send_event(cloud_bridge *bridge, size_t which) {
     return TRIB_SUCCESS;
 }
 
+static cloud_bridge_progress progress_of(const cloud_parcel *parcel) {
+    cloud_bridge_progress progress = {.known = true};
+    memcpy(progress.positions, parcel->positions, sizeof progress.positions);
+    return progress;
+}
+
 static trib_status send_parcel(cloud_bridge *bridge) {
     TRIB_TRY(cloud_kafka_begin(bridge->kafka));
     bridge->open = true;
+    const cloud_bridge_progress progress = progress_of(bridge->parcel);
+    TRIB_TRY(cloud_kafka_send_progress(bridge->kafka, &progress));
     for (size_t i = 0; i < bridge->parcel->count && !stops(bridge); i++) {
         TRIB_TRY(send_event(bridge, i));
     }
@@ -179,14 +187,12 @@ static void note_refused(void *context) {
 }
 
 static trib_status commit(cloud_bridge *bridge) {
-    cloud_bridge_progress progress = {.known = true};
-    memcpy(progress.positions, bridge->parcel->positions, sizeof progress.positions);
-    trib_status status = cloud_kafka_commit(bridge->kafka, &progress);
+    trib_status status = cloud_kafka_commit(bridge->kafka);
     while (status.code == TRIB_E_RETRY && !stops(bridge)) {
-        status = cloud_kafka_commit(bridge->kafka, &progress);
+        status = cloud_kafka_commit(bridge->kafka);
     }
     TRIB_TRY(status);
-    bridge->committed = progress;
+    bridge->committed = progress_of(bridge->parcel);
     return TRIB_SUCCESS;
 }
 

@@ -37,8 +37,7 @@ struct cloud_kafka {
     known_topic known[MAX_KNOWN];
     size_t known_count, last_known;
     last_topic last;
-    unsigned unpolled;  /* events since librdkafka was last given a turn */
-    bool progress_sent; /* in this transaction */
+    unsigned unpolled; /* events since librdkafka was last given a turn */
     trib_buffer scratch;
 };
 
@@ -191,7 +190,6 @@ trib_status cloud_kafka_progress(cloud_kafka *kafka, cloud_bridge_progress *ret_
 }
 
 trib_status cloud_kafka_begin(cloud_kafka *kafka) {
-    kafka->progress_sent = false;
     kafka->reports.refused = 0;
     kafka->reports.words.denied = false;
     kafka->reports.words.text[0] = '\0';
@@ -257,15 +255,15 @@ trib_status cloud_kafka_send(cloud_kafka *kafka, const cloud_bridge_event *event
     return produce(kafka, topic, event->key, value, headers_take, opaque);
 }
 
-trib_status cloud_kafka_commit(cloud_kafka *kafka, const cloud_bridge_progress *progress) {
-    if (!kafka->progress_sent) {
-        char topic[CLOUD_TOPIC_SIZE];
-        cloud_kafka_progress_topic(kafka->settings, topic);
-        trib_buffer_clear(&kafka->scratch);
-        TRIB_TRY(cloud_progress_print(progress, &kafka->scratch));
-        TRIB_TRY(produce(kafka, topic, kafka->id, trib_buffer_view(&kafka->scratch), NULL, 0));
-        kafka->progress_sent = true;
-    }
+trib_status cloud_kafka_send_progress(cloud_kafka *kafka, const cloud_bridge_progress *progress) {
+    char topic[CLOUD_TOPIC_SIZE];
+    cloud_kafka_progress_topic(kafka->settings, topic);
+    trib_buffer_clear(&kafka->scratch);
+    TRIB_TRY(cloud_progress_print(progress, &kafka->scratch));
+    return produce(kafka, topic, kafka->id, trib_buffer_view(&kafka->scratch), NULL, 0);
+}
+
+trib_status cloud_kafka_commit(cloud_kafka *kafka) {
     rd_kafka_error_t *error = rd_kafka_commit_transaction(kafka->producer, CLOUD_KAFKA_CALL_MS);
     (void)rd_kafka_poll(kafka->producer, 0);
     return cloud_kafka_status(error, "committing", &kafka->reports.words);

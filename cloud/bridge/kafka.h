@@ -45,6 +45,10 @@ TRIB_MUST_CHECK trib_status cloud_kafka_progress(cloud_kafka *kafka,
                                                  cloud_bridge_progress *ret_progress);
 
 TRIB_MUST_CHECK trib_status cloud_kafka_begin(cloud_kafka *kafka);
+/* What Kafka has with this transaction's end. Once in each, and first: Kafka then hears of all
+ * partitions at a time. */
+TRIB_MUST_CHECK trib_status cloud_kafka_send_progress(cloud_kafka *kafka,
+                                                      const cloud_bridge_progress *progress);
 /* With headers that tell its attributes (binary mode), or NULL: in structured mode. `opaque` comes
  * back from cloud_kafka_refused, should Kafka refuse the event for its size. */
 TRIB_MUST_CHECK trib_status cloud_kafka_send(cloud_kafka *kafka, const cloud_bridge_event *event,
@@ -52,8 +56,7 @@ TRIB_MUST_CHECK trib_status cloud_kafka_send(cloud_kafka *kafka, const cloud_bri
                                              uint64_t opaque);
 /* Again while TRIB_E_RETRY: Kafka may have committed already. Not in shorter turns than a call
  * takes: librdkafka 2.0 does not stand a commit that times out often (an assertion of its own). */
-TRIB_MUST_CHECK trib_status cloud_kafka_commit(cloud_kafka *kafka,
-                                               const cloud_bridge_progress *progress);
+TRIB_MUST_CHECK trib_status cloud_kafka_commit(cloud_kafka *kafka);
 TRIB_MUST_CHECK trib_status cloud_kafka_abort(cloud_kafka *kafka);
 /* Of the events since the last begin; 0: none. */
 uint64_t cloud_kafka_refused(const cloud_kafka *kafka);
