@@ -8,6 +8,7 @@ tests/support/promises.py hold throughout.
     failing.py [disk] [memory] [cloud] [agent]      what fails, and for whom: both, if none is named
     TRIB_FAILING_SECONDS=n          for each sweep; 0: until all points were visited
     TRIB_FAILING_SEED=n             of the order in which points are visited
+    TRIB_FAILING_PART=k/n           of n runs side by side the k-th, from 1 on: each visits its own points
 """
 import collections
 import os
@@ -17,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from fleet import BUILD, Fleet, wait_for  # noqa: E402
@@ -25,6 +27,7 @@ import promises  # noqa: E402
 GATEWAYS = 2
 SECONDS = int(os.environ.get("TRIB_FAILING_SECONDS", "12"))
 SEED = int(os.environ.get("TRIB_FAILING_SEED", "1"))
+PART, PARTS = (int(n) for n in os.environ.get("TRIB_FAILING_PART", "1/1").split("/"))
 SHIM = BUILD / "tests/support/libfail_shim.so"
 LEAKS = subprocess.run(["gcc", "-print-file-name=liblsan.so"], capture_output=True, text=True).stdout.strip()
 NEVER = 10**9
@@ -134,7 +137,8 @@ def visit(victim, lasts, **fault):
 def sweep(what, victim, variable, points, lasts=False):
     """Points in a drawn order, at first one of each kind; all of them if there is time."""
     kinds, count = {kind for kind, _ in points}, len(points)
-    points = random.sample(points, count)
+    points = [point for point in points if zlib.crc32(point[1].encode()) % PARTS == PART - 1]
+    points = random.sample(points, len(points))
     began, seen, ends = time.monotonic(), collections.Counter(), 0
     while points:
         point = next((p for p in points if p[0] not in seen), points[0])
