@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""A federation is given a new meaning while it runs, a gateway was revoked before there was any, and the
-close of the last round is damaged in the ledger: rounds go on, with whom and from what they should."""
+"""A federation is given a new meaning while it runs, a gateway was revoked before there was any, the
+close of the last round is damaged in the ledger, a gateway is revoked after the last round and another joins:
+rounds go on, with whom and from what they should, and everybody who may gets the model."""
 import pathlib
 import re
 import struct
@@ -42,8 +43,8 @@ def damage_last_close(fleet):
 
 
 with Fleet("lineage") as fleet:
-    recordings = machines.generate(fleet.folder / "data", GATEWAYS + 1, seconds=8)
-    revoked = recordings.pop()
+    recordings = machines.generate(fleet.folder / "data", GATEWAYS + 2, seconds=8)
+    revoked, newcomer = recordings.pop(), recordings.pop()
     fleet.start_broker()
     fleet.start_cloud()
     fleet.api("POST", f"/v1/gateways/{revoked.stem}/revoke", body="{}")
@@ -93,4 +94,12 @@ with Fleet("lineage") as fleet:
     wait_installed(fleet, recordings)
     for recording in recordings:
         wait_for("outboxes empty", lambda: fleet.outbox(recording.stem) == 0, 30)
-    print("a round whose close is damaged is abandoned, and made again; passed")
+    print("a round whose close is damaged is abandoned, and made again")
+
+    gone, *rest = recordings
+    fleet.api("POST", f"/v1/gateways/{gone.stem}/revoke", body="{}")
+    start(fleet, newcomer)
+    wait_installed(fleet, [newcomer])
+    for recording in rest:
+        assert "model refused" not in fleet.log(recording.stem)
+    print("who joins under another epoch gets the model of the one before; passed")
