@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """What can be wrong between a cloud and a real Kafka: nobody there, a topic that is missing, a wrong password,
-a foreign certificate, one that has expired, an event that is too large. Each is told with the setting to look at, rounds go on, and
-once it is mended everything arrives."""
+a foreign certificate, one that has expired, an event that is too large. Each is told with the setting to look at,
+rounds go on, and once it is mended everything arrives; at the end in structured mode."""
+import collections
 import json
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from fleet import TRIBUTARY, Fleet, free_port, wait_for  # noqa: E402
+import bridged  # noqa: E402
 import kafka  # noqa: E402
 import machines  # noqa: E402
 
@@ -18,14 +20,14 @@ def bridge(fleet):
     return fleet.api("GET", "/v1/health")["bridge"]
 
 
-def config(fleet, address, settings=None):
+def config(fleet, address, settings=None, mode="binary"):
     fleet.cloud_extra = "bridge: " + json.dumps(
-        {"kafka": {"brokers": address, "partitions": 1, "settings": settings or {}}})
+        {"kafka": {"brokers": address, "partitions": 1, "settings": settings or {}, "cloudevents": mode}})
 
 
-def restart(fleet, address, settings=None):
+def restart(fleet, address, settings=None, mode="binary"):
     fleet.stop("cloud")
-    config(fleet, address, settings)
+    config(fleet, address, settings, mode)
     fleet.start_cloud()
 
 
@@ -45,6 +47,19 @@ def expect_trouble(fleet, *words):
 
 def told(server, topic):
     return [json.loads(record.value) for record in server.consume(topic)]
+
+
+def check_structured(server):
+    """An event is the value alone, also to a public client."""
+    (events, schemas), counts, topic = bridged.validators(), collections.Counter(), f"tributary.{NAME}.round"
+    for record in server.consume(topic):
+        if not dict(record.headers)["content-type"].startswith(bridged.STRUCTURED):
+            continue
+        said = json.loads(record.value)
+        assert said.keys() >= bridged.NEEDED and said["datacontenttype"] == "application/json", said
+        assert said["subject"] == record.key.decode() == said["data"]["federation"] == NAME, said
+        bridged.check_public(events, schemas, record, topic, counts)
+    assert counts["round"] >= 3, counts
 
 
 def setup_fails(fleet, *words):
@@ -129,6 +144,11 @@ def run(fleet, server):
     models = len(told(server, f"tributary.{NAME}.model"))
     assert models > 5, models
     wait_for("nothing more is left out", lambda: bridge(fleet)["backlog"]["ledger"] < 50, 120)
+
+    restart(fleet, server.ssl_address, mine, "structured")
+    closes_rounds(fleet, 3)
+    wait_for("Kafka has them", lambda: bridge(fleet)["connected"] and bridge(fleet)["backlog"]["ledger"] < 50, 60)
+    check_structured(server)
     print(f"passed: {refused} events left out, {models} about models arrived")
 
 

@@ -17,6 +17,7 @@ for turn in range(1000000):
         sys.stdout.flush()
         time.sleep(float(sys.argv[2]))
 """
+STRUCTURED = b"application/cloudevents+json"
 NEEDED = {"specversion", "id", "source", "type", "time", "subject", "dataschema"}
 
 
@@ -38,7 +39,9 @@ def check_public(events, schemas, record, topic, counts):
     counts[kind] += 1
     if events is None or counts[kind] > 1000:
         return
-    event = events.from_binary(events.KafkaMessage(dict(record.headers), record.key, record.value))
+    headers = dict(record.headers)
+    read = events.from_structured if headers["content-type"].startswith(STRUCTURED) else events.from_binary
+    event = read(events.KafkaMessage(headers, record.key, record.value))
     assert event["type"].startswith(f"tributary.{kind}."), event
     schemas[kind].validate(event.data if isinstance(event.data, dict) else json.loads(event.data))
     assert event["dataschema"] == schemas[kind].schema["$id"], event
