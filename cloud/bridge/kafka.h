@@ -49,8 +49,9 @@ TRIB_MUST_CHECK trib_status cloud_kafka_begin(cloud_kafka *kafka);
  * partitions at a time. */
 TRIB_MUST_CHECK trib_status cloud_kafka_send_progress(cloud_kafka *kafka,
                                                       const cloud_bridge_progress *progress);
-/* With headers that tell its attributes (binary mode), or NULL: in structured mode. `opaque` comes
- * back from cloud_kafka_refused, should Kafka refuse the event for its size. */
+/* With headers that tell its attributes (binary mode), or NULL: in structured mode; they are taken
+ * in any case. `opaque` comes back from cloud_kafka_refused, should Kafka refuse the event for its
+ * size. */
 TRIB_MUST_CHECK trib_status cloud_kafka_send(cloud_kafka *kafka, const cloud_bridge_event *event,
                                              struct rd_kafka_headers_s *headers_take,
                                              uint64_t opaque);

@@ -29,6 +29,7 @@ static void destroy_headers(cloud_parcel *parcel, size_t from) {
 
 void cloud_parcel_deinit(cloud_parcel *parcel) {
     destroy_headers(parcel, 0);
+    parcel->count = 0;
     trib_buffer_deinit(&parcel->items);
     trib_buffer_deinit(&parcel->bodies);
     trib_buffer_deinit(&parcel->claims);

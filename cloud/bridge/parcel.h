@@ -2,9 +2,8 @@
  * made ready by a thread of the packer's while those before them are sent and committed.
  *
  * errors   TRIB_E_IO without memory; what the logs' followers say
- * owns     its events, their bodies and headers; a packer owns its followers and its thread, and
- * nothing of its options threads  one; between _start and _join packer and parcel are the packer's
- * own
+ * owns     its events, bodies and headers; a packer its followers and thread, nothing of options
+ * threads  one; between _start and _join packer and parcel are the packer's own
  */
 #ifndef CLOUD_BRIDGE_PARCEL_H
 #define CLOUD_BRIDGE_PARCEL_H

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "cloud/bridge/cloudevents_fixture.h"
 #include "cloud/bridge/parcel.h"
 #include "cloud/outbox/outbox.h"
 #include "cloud/types/records.pb.h"
@@ -149,15 +150,6 @@ static void what_tells_nothing_is_said_and_passed(void **state) {
     assert_int_equal(parcel.count, 2);
     expect(1, "alert-3");
     assert_int_equal(parcel.positions[CLOUD_LOG_ALERT], 3);
-}
-
-static void expect_header(const rd_kafka_headers_t *headers, const char *name, const char *value) {
-    const void *found;
-    size_t size;
-    assert_int_equal(rd_kafka_header_get_last(headers, name, &found, &size),
-                     RD_KAFKA_RESP_ERR_NO_ERROR);
-    assert_int_equal(size, strlen(value));
-    assert_memory_equal(found, value, size);
 }
 
 static void headers_are_of_their_event_and_taken_once(void **state) {

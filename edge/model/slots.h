@@ -3,8 +3,9 @@
  *
  * A crash leaves the old model or the new one active, never half of either.
  *
- * errors   TRIB_E_DENIED a model of another pipeline than the federation's;  TRIB_E_CORRUPT,
- * TRIB_E_IO threads  one
+ * errors   TRIB_E_DENIED a model of another pipeline or meaning; TRIB_E_CORRUPT; TRIB_E_IO
+ * owns     nothing; what it gives as ret_model is the caller's
+ * threads  one
  */
 #ifndef EDGE_MODEL_SLOTS_H
 #define EDGE_MODEL_SLOTS_H
@@ -22,8 +23,7 @@ typedef struct edge_slots {
     const char *folder;  /* of the agent's state; outlives the slots */
 } edge_slots;
 
-/* `lineage` is the federation's, everywhere. TRIB_E_DENIED for a model whose pipeline or meaning
- * is not. */
+/* `lineage` is the federation's, here and below. */
 TRIB_MUST_CHECK trib_status edge_slots_check(const trib_lineage *lineage, const trib_model *model);
 /* Verifies a release's file against what this gateway runs, writes and switches. */
 TRIB_MUST_CHECK trib_status edge_slots_install(edge_slots *slots, const trib_lineage *lineage,

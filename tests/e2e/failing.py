@@ -179,8 +179,8 @@ with Fleet("failing") as fleet:
         if "memory" in what:
             sweep("a failed allocation", victim, "TRIB_FAIL_ALLOC", allocations_of(victim))
     print(federation.check())
-    if expected > failed:
+    if expected - failed:
         print("never reached again, though one start did it: " + ", ".join(sorted(expected - failed)))
-    always = set().union(*(ALWAYS[one] for one in what))
-    assert failed >= always, f"never failed: {always - failed}"
+    always = set().union(*(ALWAYS[one] for one in what)) if PARTS == 1 else set()  # a part may have none of a kind
+    assert failed and failed >= always, f"never failed: {always - failed}"
     print("passed")
