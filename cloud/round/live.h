@@ -5,7 +5,8 @@
  * clock.
  *
  * errors   of apply: TRIB_E_CORRUPT for a record that cannot be ours; TRIB_E_IO; TRIB_E_STATE for
- * an update of another round than the open one threads  one
+ *          an update of another round than the open one
+ * threads  one
  */
 #ifndef CLOUD_ROUND_LIVE_H
 #define CLOUD_ROUND_LIVE_H

@@ -3,8 +3,8 @@
  * Not for firmware (its rooms take storage from their caller).
  *
  * errors   NULL without memory; a buffer's functions: TRIB_E_LIMIT past its ceiling, TRIB_E_IO
- * without memory; it is as it was then threads  a block belongs to whoever holds it; safe from any
- * thread
+ *          without memory; it is as it was then
+ * threads  a block belongs to whoever holds it; safe from any thread
  */
 #ifndef TRIB_BASE_HEAP_H
 #define TRIB_BASE_HEAP_H

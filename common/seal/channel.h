@@ -15,9 +15,10 @@
  * A sender never uses a number twice and a receiver never accepts one twice: `next` only rises, and
  * whoever persists a channel persists a `next` beyond any that was used (docs/protocol.md).
  *
- * errors   TRIB_E_CORRUPT a malformed frame;  TRIB_E_DENIED not sealed by that channel for that
- * topic TRIB_E_STATE a number that was accepted before, or is older than one that was threads  one;
- * secrets: trib_channel_wipe
+ * errors   TRIB_E_CORRUPT a malformed frame; TRIB_E_DENIED not sealed by that channel for that
+ *          topic; TRIB_E_STATE a number that was accepted before, or is older than one that was
+ * owns     secrets: trib_channel_wipe
+ * threads  one
  */
 #ifndef TRIB_SEAL_CHANNEL_H
 #define TRIB_SEAL_CHANNEL_H

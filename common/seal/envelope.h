@@ -1,7 +1,8 @@
 /* Signed messages: what the cloud says to all, and what a gateway says to join.
  *
- * errors   TRIB_E_CORRUPT malformed;  TRIB_E_NOT_FOUND an unknown key id;  TRIB_E_DENIED not signed
- * so threads  pure
+ * errors   TRIB_E_CORRUPT malformed; TRIB_E_NOT_FOUND an unknown key id; TRIB_E_DENIED not signed
+ *          so
+ * threads  pure
  */
 #ifndef TRIB_SEAL_ENVELOPE_H
 #define TRIB_SEAL_ENVELOPE_H

@@ -11,8 +11,8 @@
  * The id depends on the key, and the digest is wrapped with it, so that who knows a model cannot
  * recognise it on the broker.
  *
- * errors   TRIB_E_DENIED when it was not sealed so;  TRIB_E_CORRUPT for a description that cannot
- * be threads  pure
+ * errors   TRIB_E_DENIED when it was not sealed so; TRIB_E_CORRUPT a description that cannot be
+ * threads  pure
  */
 #ifndef TRIB_SEAL_OBJECT_H
 #define TRIB_SEAL_OBJECT_H

@@ -11,8 +11,8 @@
  * Everything from the broker is checked: signatures of the cloud's trusted keys, names, numbers
  * that only rise, sequence numbers, digests. What fails is counted and said, and changes nothing.
  *
- * errors   creating: TRIB_E_IO for memory; afterwards what fails is said, and what was not done is
- * asked for again threads  one
+ * errors   creating: TRIB_E_IO for memory; later, what fails is said, and asked for again
+ * threads  one
  */
 #ifndef EDGE_SESSION_SESSION_H
 #define EDGE_SESSION_SESSION_H
